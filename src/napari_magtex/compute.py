@@ -1,0 +1,79 @@
+"""Where to compute, how much at once, how far it is: devices, batches, progress.
+
+A long computation is a generator that yields `Progress` and, last, its answer. Closing the generator cancels it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from napari_magtex.errors import MagtexError
+
+if TYPE_CHECKING:
+    import torch
+
+Answer = TypeVar("Answer")
+
+
+class Device(StrEnum):
+    """What the user may choose."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """So many steps done of so many, and what is being done."""
+
+    done: int
+    total: int
+    what: str = ""
+
+
+def torch_device(device: Device | str = Device.AUTO) -> torch.device:
+    """Return the device to compute on: the one asked for, or the fastest there is.
+
+    Raises
+    ------
+    MagtexError
+        The one asked for is not here.
+    """
+    import torch
+
+    here = {Device.CPU: True, Device.CUDA: torch.cuda.is_available(), Device.MPS: torch.backends.mps.is_available()}
+    if Device(device) is Device.AUTO:
+        return torch.device(next(str(d) for d in (Device.CUDA, Device.MPS, Device.CPU) if here[d]))
+    if not here[Device(device)]:
+        raise MagtexError(f"no {device} device on this machine: choose auto or cpu")
+    return torch.device(str(device))
+
+
+def drain(work: Iterator[Progress | Answer], report: Callable[[Progress], None] | None = None) -> Answer:
+    """Run a long computation to its end and return its answer."""
+    answer: Answer | None = None
+    for step in work:
+        if isinstance(step, Progress):
+            if report is not None:
+                report(step)
+        else:
+            answer = step
+    if answer is None:
+        raise RuntimeError("a long computation ended without an answer")
+    return answer
+
+
+def cache_folder() -> Path:
+    """Return the folder for data sets and checkpoints: ``${XDG_CACHE_HOME:-~/.cache}/napari-magtex``."""
+    import platformdirs
+
+    if chosen := os.environ.get("XDG_CACHE_HOME"):
+        return Path(chosen) / "napari-magtex"
+    return platformdirs.user_cache_path("napari-magtex", appauthor=False)

@@ -1,0 +1,1 @@
+"""Shipped weights, a card for each, and the store."""

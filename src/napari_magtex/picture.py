@@ -1,0 +1,165 @@
+"""Picture: pixels, how large one is, and by what contrast they show magnetisation."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_magtex.errors import BadRegion, UnusablePicture
+
+SMALLEST_SIDE = 16  # pixels: below it no texture can be told from noise
+
+
+class Contrast(StrEnum):
+    """What makes a pixel bright."""
+
+    SPIN = "spin"  # a program's picture of spins
+    WHEEL = "wheel"  # the in-plane induction of a reconstruction, with its colour wheel
+    LORENTZ = "lorentz"  # a defocused transmission electron micrograph
+    KERR = "kerr"  # Kerr, Faraday or XMCD: m along a sensitivity vector
+    MFM = "mfm"  # magnetic charges, sensed above the surface
+    PHASE = "phase"  # electron phase in radians
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region of interest in pixels of the stored picture: x right, y down, x1 and y1 excluded.
+
+    ``mask``, (y1 - y0, x1 - x0), narrows the rectangle to an ellipse or a polygon.
+    """
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    mask: NDArray[np.bool_] | None = field(default=None, compare=False)
+
+    @property
+    def bounds(self) -> tuple[int, int, int, int]:
+        """The four numbers, as the command line takes them."""
+        return self.x0, self.y0, self.x1, self.y1
+
+    def checked(self, shape: tuple[int, int]) -> Region:
+        """Return the region itself where it lies inside a picture of (ny, nx).
+
+        Raises
+        ------
+        BadRegion
+            It has no area or leaves the picture.
+        """
+        x0, y0, x1, y1 = self.bounds
+        if x1 <= x0 or y1 <= y0 or (self.mask is not None and not self.mask.any()):
+            raise BadRegion(f"the region {x0},{y0},{x1},{y1} has no area: X1 must exceed X0, and Y1 exceed Y0")
+        ny, nx = shape
+        if x0 < 0 or y0 < 0 or x1 > nx or y1 > ny:
+            raise BadRegion(f"the region {x0},{y0},{x1},{y1} leaves the picture, which is {nx} x {ny} pixels (x, y)")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One frame of one contrast.
+
+    Parameters
+    ----------
+    pixels
+        Grey (ny, nx) in the recorder's own units, or colour (ny, nx, 3) from 0 to 1; float32, all finite.
+    contrast
+        None where only a look at the picture can tell.
+    pixel_size
+        (dy, dx) in metres; None where it is unknown.
+    name, frame
+        The source as the user named it, and the number of the frame in it.
+    roi
+        The region that was cut out of the stored frame, if one was.
+    meta
+        Acquisition data, colour map, truth of a sample.
+
+    Raises
+    ------
+    UnusablePicture
+        The array is no picture: complex, of a wrong shape, smaller than 16 pixels, or without a finite pixel.
+    """
+
+    pixels: NDArray[np.float32]
+    contrast: Contrast | None = None
+    pixel_size: tuple[float, float] | None = None
+    name: str = ""
+    frame: int = 0
+    roi: Region | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        pixels = _real_pixels(np.asarray(self.pixels))
+        ny, nx = pixels.shape[:2]
+        if min(ny, nx) < SMALLEST_SIDE:
+            raise UnusablePicture(
+                f"the picture is {nx} x {ny} pixels: a texture needs {SMALLEST_SIDE} x {SMALLEST_SIDE} or more"
+            )
+        pixels.flags.writeable = False
+        object.__setattr__(self, "pixels", pixels)
+        if self.contrast is not None:
+            object.__setattr__(self, "contrast", Contrast(self.contrast))
+        if self.pixel_size is not None:
+            dy, dx = (float(d) for d in self.pixel_size)
+            known = math.isfinite(dy) and math.isfinite(dx) and dy > 0 and dx > 0
+            object.__setattr__(self, "pixel_size", (dy, dx) if known else None)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        ny, nx = self.pixels.shape[:2]
+        return ny, nx
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether the pixels are red, green and blue."""
+        return self.pixels.ndim == 3
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether every pixel is the same."""
+        return bool((self.pixels == self.pixels[0, 0]).all())
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the pixels."""
+        return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()
+
+    def crop(self, region: Region) -> Picture:
+        """Cut a region out; outside its mask the pixels take the median of those inside."""
+        x0, y0, x1, y1 = region.checked(self.shape).bounds
+        pixels = self.pixels[y0:y1, x0:x1]
+        if region.mask is not None:
+            pixels = pixels.copy()
+            pixels[~region.mask] = np.median(pixels[region.mask], axis=0)
+        return replace(self, pixels=pixels, roi=region)
+
+
+def _real_pixels(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """Bring any image array to float32: integers of colour to 0..1, alpha over white, lone bad pixels to the median."""
+    if np.iscomplexobj(pixels):
+        raise UnusablePicture("the picture is complex: show its phase or its amplitude and analyse that")
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        raise UnusablePicture(
+            f"one frame is (ny, nx) or (ny, nx, 3 or 4), this is {pixels.shape}: choose one frame of the stack"
+        )
+    colour = pixels.ndim == 3
+    full = float(np.iinfo(pixels.dtype).max) if colour and np.issubdtype(pixels.dtype, np.integer) else 1.0
+    real = pixels.astype(np.float32) / np.float32(full)
+    if colour and real.shape[2] == 4:
+        alpha = np.clip(real[..., 3:], 0, 1)
+        real = real[..., :3] * alpha + (1 - alpha)
+    finite = np.isfinite(real)
+    if not finite.any():
+        raise UnusablePicture("no pixel of the picture is finite: every one is NaN or infinite")
+    if not finite.all():
+        real = np.where(finite, real, np.median(real[finite])).astype(np.float32)
+    return np.ascontiguousarray(real.clip(0, 1) if colour else real)

@@ -1,0 +1,191 @@
+"""What an analysis answers, with its provenance, and the one way from it to a row, CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+
+from napari_magtex import __version__
+from napari_magtex.picture import Contrast, Picture
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where an answer comes from: enough to get it again.
+
+    ``sha256`` is the hash of the pixels analysed, ``model`` names the card, ``settings`` holds what the user chose.
+    """
+
+    file: str
+    frame: int
+    contrast: Contrast
+    roi: tuple[int, int, int, int] | None
+    sha256: str
+    model: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    version: str = __version__
+
+    @classmethod
+    def of(cls, picture: Picture, *, contrast: Contrast, model: str, **settings: Any) -> Provenance:
+        """Describe an analysis of a picture."""
+        return cls(
+            file=picture.name,
+            frame=picture.frame,
+            contrast=contrast,
+            roi=picture.roi.bounds if picture.roi else None,
+            sha256=picture.sha256,
+            model=model,
+            settings=settings,
+        )
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A value with its 90 % interval, in SI units."""
+
+    value: float
+    low: float
+    high: float
+    unit: str
+
+    def __contains__(self, truth: float) -> bool:
+        return self.low <= truth <= self.high
+
+
+class Result(Protocol):
+    """Anything with a provenance and a JSON record."""
+
+    provenance: Provenance
+
+    def record(self) -> dict[str, Any]:
+        """Return the JSON object that DESIGN fixes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The magnetic state of a picture.
+
+    ``verdict`` is ``state``, ``no_contrast`` or ``out_of_range``; ``probabilities`` has all nine keys and sums to 1;
+    ``set`` is the 90 % set; ``hidden`` lists the states that this contrast cannot show; ``applicability`` runs from
+    0 (nothing like the training pictures) to 1.
+    """
+
+    provenance: Provenance
+    verdict: str
+    state: str
+    probabilities: Mapping[str, float]
+    set: tuple[str, ...]
+    hidden: tuple[str, ...]
+    applicable: bool
+    applicability: float
+
+    @property
+    def probability(self) -> float:
+        """Probability of the state named."""
+        return self.probabilities[self.state]
+
+    def record(self) -> dict[str, Any]:
+        """Return the JSON object of ``magtex classify``."""
+        origin = self.provenance
+        return {
+            "file": origin.file,
+            "frame": origin.frame,
+            "contrast": str(origin.contrast),
+            "roi": list(origin.roi) if origin.roi else None,
+            "verdict": self.verdict,
+            "state": self.state,
+            "probability": self.probability,
+            "probabilities": dict(self.probabilities),
+            "set": list(self.set),
+            "hidden": list(self.hidden),
+            "applicable": self.applicable,
+            "applicability": self.applicability,
+            "model": origin.model,
+            "version": origin.version,
+        }
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A, D, Ms and the period of a region.
+
+    ``determined`` names what the picture fixes; a quantity that is not in it has its prior's midpoint and range.
+    ``D_sign`` is +1, -1 or 0 (not determined). ``residual`` belongs to the torque balance alone.
+    """
+
+    provenance: Provenance
+    method: str
+    A: Quantity
+    D: Quantity
+    D_sign: int
+    Ms: Quantity
+    period: Quantity
+    applicable: bool
+    determined: tuple[str, ...]
+    residual: float | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return the JSON object of ``magtex estimate``."""
+        origin = self.provenance
+        row: dict[str, Any] = {
+            "file": origin.file,
+            "frame": origin.frame,
+            "contrast": str(origin.contrast),
+            "roi": list(origin.roi) if origin.roi else None,
+            "method": self.method,
+            "A": asdict(self.A),
+            "D": asdict(self.D),
+            "D_sign": self.D_sign,
+            "Ms": asdict(self.Ms),
+            "period": asdict(self.period),
+            "applicable": self.applicable,
+            "determined": list(self.determined),
+            "estimator": origin.model,
+            "version": origin.version,
+        }
+        if self.residual is not None:
+            row["residual"] = self.residual
+        return row
+
+
+def table(results: Sequence[Result]) -> pd.DataFrame:
+    """Return one row a result; nested keys are joined by ``_`` and lists by ``;``."""
+    return pd.DataFrame([_flat(result.record()) for result in results])
+
+
+def write_json(results: Sequence[Result], path: Path) -> None:
+    """Write the records as a JSON list: beside the target first, then renamed."""
+    text = json.dumps([result.record() for result in results], indent=2, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_csv(results: Sequence[Result], path: Path) -> None:
+    """Write the table as CSV: beside the target first, then renamed."""
+    write_text(path, table(results).to_csv(index=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the whole new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            row |= _flat(value, f"{prefix}{key}_")
+        elif isinstance(value, Iterable) and not isinstance(value, str):
+            row[prefix + key] = ";".join(map(str, value))
+        else:
+            row[prefix + key] = value
+    return row
