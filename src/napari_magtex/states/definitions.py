@@ -42,5 +42,5 @@ FERROMAGNETIC = frozenset({State.FM, State.FM_IN_PLANE_SKYRMIONS, State.FM_SKYRM
 
 
 def hidden_states(contrast: Contrast) -> frozenset[State]:
-    """Return the states that look like nothing in a contrast: without net magnetisation only spin pictures show them."""
+    """Return the states that a contrast cannot show: without net magnetisation all but spin pictures are blank."""
     return frozenset() if contrast is Contrast.SPIN else frozenset(State) - FERROMAGNETIC

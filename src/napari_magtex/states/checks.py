@@ -1,0 +1,120 @@
+"""Which of the nine states a texture is, by its physics: local order, topological charge, shape of reversed regions."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skimage.measure import label, regionprops
+
+from napari_magtex.physics.topology import charge_density
+from napari_magtex.states.definitions import State
+from napari_magtex.texture import Lattice
+
+_ORDERED = 0.5  # mean dot product of neighbours that makes a ferromagnet or, negative, an antiferromagnet
+_ROWS = 0.8  # the same along and across the rows of a row-wise antiferromagnet
+_TRIANGLE = 0.35  # mean |S1 + S2 + S3| of a 120-degree state: 0 when perfect, 1 when collinear
+_UNIFORM = 0.9  # length of the mean order parameter of a uniform state
+_BACKGROUND = 0.2  # ... above which it tells the background of a skyrmion state
+_ROUND = 2.0  # longest over shortest axis of a compact core
+_CORE_CHARGE = (0.3, 0.7)  # |charge| within the reversed half of a skyrmion, 1/2 when perfect
+
+_TEXTURED = {
+    False: (State.FM, State.FM_STRIPES, State.FM_SKYRMIONS, State.FM_IN_PLANE_SKYRMIONS),
+    True: (State.AFM, State.AFM_STRIPES, State.AFM_SKYRMIONS, State.AFM_IN_PLANE_SKYRMIONS),
+}
+
+
+def identify(m: NDArray[np.float32], lattice: Lattice = Lattice.SQUARE, *, periodic: bool = True) -> State | None:
+    """Name the state of one layer of spins.
+
+    Parameters
+    ----------
+    m
+        Unit spins (ny, nx, 3), row 0 at the top.
+
+    Returns
+    -------
+    State or None
+        None where the texture is mixed of several, or none of them.
+    """
+    along = [_bond_correlation(m, up, right) for up, right in _bonds(lattice)]
+    mean = float(np.mean(along))
+    if mean > _ORDERED:
+        return _texture_of(m, False, periodic)
+    if lattice is Lattice.SQUARE:
+        return _texture_of(unstaggered(m), True, periodic) if mean < -_ORDERED else None
+    if _triangle_sum(m) < _TRIANGLE:
+        return State.NEEL_120
+    ordered = sorted(along)
+    return State.AFM if ordered[2] > _ROWS and ordered[1] < -_ROWS else None
+
+
+def unstaggered(m: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn every other spin of a checkerboard over: its order parameter, (ny, nx, 3)."""
+    i, j = np.indices(m.shape[:2])
+    return (m * np.where((i + j) % 2, -1, 1)[..., None]).astype(np.float32)
+
+
+def compact_cores(n: NDArray[np.float32], *, periodic: bool = True) -> tuple[float, float, int]:
+    """Measure the regions reversed against the mean of an order parameter (ny, nx, 3).
+
+    Returns
+    -------
+    fraction of the area that is reversed, share of it in compact cores of charge near 1/2, number of cores
+    """
+    mean = n.mean(axis=(0, 1))
+    strength = float(np.linalg.norm(mean))
+    background = mean / strength if strength > _BACKGROUND else np.array([0.0, 0.0, 1.0])
+    reversed_ = n @ background < 0
+    if not reversed_.any():
+        return 0.0, 0.0, 0
+    charge = charge_density(torch.from_numpy(np.moveaxis(n, -1, 0)[None].copy()), periodic=periodic)[0].numpy()
+    ny, nx = reversed_.shape
+    if periodic:  # a region cut by the edge is whole somewhere in the doubled picture
+        reversed_, charge = np.tile(reversed_, (2, 2)), np.tile(charge, (2, 2))
+    area, cores = 0.0, 0
+    for region in regionprops(label(reversed_, connectivity=1)):
+        y0, x0, y1, x1 = region.bbox
+        touches = y0 == 0 or x0 == 0 or y1 == reversed_.shape[0] or x1 == reversed_.shape[1]
+        copy = periodic and not (ny / 2 <= region.centroid[0] < 1.5 * ny and nx / 2 <= region.centroid[1] < 1.5 * nx)
+        if touches or copy or region.area < 4:
+            continue
+        if region.axis_major_length > _ROUND * max(region.axis_minor_length, 1.0):
+            continue
+        if _CORE_CHARGE[0] < abs(charge[tuple(region.coords.T)].sum()) < _CORE_CHARGE[1]:
+            area, cores = area + region.area, cores + 1
+    total = float(reversed_.sum()) / (4 if periodic else 1)
+    return total / (ny * nx), area / total, cores
+
+
+def _texture_of(n: NDArray[np.float32], antiferromagnetic: bool, periodic: bool) -> State | None:
+    uniform, stripes, skyrmions, in_plane = _TEXTURED[antiferromagnetic]
+    mean = n.mean(axis=(0, 1))
+    strength = float(np.linalg.norm(mean))
+    fraction, compact, cores = compact_cores(n, periodic=periodic)
+    if strength > _UNIFORM and fraction == 0:
+        return uniform
+    if cores and compact > 0.85 and strength > _BACKGROUND:
+        tilt = abs(mean[2]) / strength
+        return skyrmions if tilt > 0.8 else in_plane if tilt < 0.4 else None
+    if fraction > 0.2 and compact < 0.1 and strength < 0.5:
+        return stripes
+    return None
+
+
+def _bonds(lattice: Lattice) -> tuple[tuple[int, int], ...]:
+    return ((0, 1), (1, 0)) if lattice is Lattice.SQUARE else ((0, 1), (1, 0), (1, -1))
+
+
+def _bond_correlation(m: NDArray[np.float32], up: int, right: int) -> float:
+    """Mean dot product of neighbours inside the picture."""
+    other = np.roll(m, (up, -right), axis=(0, 1))
+    inner = (m * other).sum(axis=-1)[1:-1, 1:-1]
+    return float(inner.mean())
+
+
+def _triangle_sum(m: NDArray[np.float32]) -> float:
+    """Mean |S1 + S2 + S3| over the triangles of a site, its right and its upper neighbour."""
+    total = m + np.roll(m, -1, axis=1) + np.roll(m, 1, axis=0)
+    return float(np.linalg.norm(total, axis=-1)[1:-1, 1:-1].mean())

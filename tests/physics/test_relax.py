@@ -1,0 +1,74 @@
+"""Relaxation, and what it leaves behind."""
+
+import math
+
+import pytest
+import torch
+
+from napari_magtex.physics.film import Film
+from napari_magtex.physics.lattice import SpinLattice
+from napari_magtex.physics.relax import relax
+from napari_magtex.physics.starts import paint_skyrmion, random_start, uniform_start
+from napari_magtex.physics.topology import charge_density, topological_charge
+from napari_magtex.texture import Lattice
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(3)
+
+
+def test_a_lone_spin_turns_into_the_field():
+    model = SpinLattice(0.0, B=(0.0, 0.6, 0.8))
+    relaxed = relax(model, random_start(1, (1, 1), generator()), tolerance=1e-6)
+    assert relaxed.converged.all()
+    torch.testing.assert_close(relaxed.m[0, :, 0, 0], torch.tensor([0.0, 0.6, 0.8]), atol=1e-4, rtol=0)
+
+
+def test_every_system_ends_where_it_would_end_alone():
+    D = torch.tensor([[0.5], [0.6], [0.4]])
+    start = random_start(3, (24, 24), generator())
+    together = relax(SpinLattice(1.0, D, 0.02, batch=3), start, tolerance=1e-4)
+    alone = [relax(SpinLattice(1.0, D[k : k + 1], 0.02), start[k : k + 1], tolerance=1e-4) for k in range(3)]
+    assert together.converged.all()
+    energies = SpinLattice(1.0, D, 0.02, batch=3).energy(together.m)
+    expected = torch.cat([SpinLattice(1.0, D[k : k + 1], 0.02).energy(alone[k].m) for k in range(3)])
+    torch.testing.assert_close(energies, expected, rtol=1e-3, atol=0)
+
+
+def test_what_did_not_converge_says_so():
+    relaxed = relax(SpinLattice(1.0, 0.5, 0.02), random_start(1, (32, 32), generator()), max_steps=20)
+    assert not relaxed.converged.any()
+    assert relaxed.torque.item() > 1e-4
+
+
+def test_empty_sites_stay_empty():
+    start = random_start(1, (16, 16), generator())
+    start[..., 4:8, 4:8] = 0
+    relaxed = relax(SpinLattice(1.0, 0.3, 0.05), start)
+    assert not relaxed.m[..., 4:8, 4:8].any()
+    assert relaxed.converged.all()
+
+
+def test_a_seeded_skyrmion_holds_its_charge_and_the_wrong_chirality_collapses():
+    charges = []
+    for helicity in (0.0, math.pi):
+        start = uniform_start(1, (48, 48), (0.0, 0.0, 1.0))
+        paint_skyrmion(start[0], (24, 24), 6, 3, helicity=helicity, lattice=Lattice.SQUARE)
+        assert topological_charge(start).item() == pytest.approx(-1, abs=1e-6)
+        relaxed = relax(SpinLattice(4.0, 0.5, 0.12), start)
+        charges.append(topological_charge(relaxed.m).item())
+    assert charges == pytest.approx([-1, 0], abs=1e-6)
+
+
+def test_a_film_of_fege_in_180_millitesla_relaxes_to_skyrmions_with_their_cores_down():
+    film = Film((96, 96), (4e-9,) * 3, 8.78e-12, 1.58e-3, 3.84e5, field_T=(0, 0, 0.18))
+    relaxed = relax(film, random_start(1, (96, 96), generator()))
+    assert relaxed.converged.all()
+    assert topological_charge(relaxed.m).item() < -10
+
+
+def test_the_charge_does_not_depend_on_which_way_the_picture_is_rolled():
+    m = random_start(1, (12, 12), generator())
+    density = charge_density(m)
+    torch.testing.assert_close(charge_density(m.roll(5, 3)), density.roll(5, 2))
+    assert density.sum().item() == pytest.approx(round(density.sum().item()), abs=1e-5)
