@@ -128,7 +128,7 @@ def test_the_stray_field_of_rows_turns_with_them():
     m[:, 1] *= -1  # across it: none
     free = -(m * demag.field(m)).sum()
     assert charged > 0
-    assert abs(free) < 0.02 * charged  # not 0: cells smear the charge
+    assert abs(free) < 0.03 * charged  # not 0: the wave is a staircase of cells
 
 
 def test_energies_of_a_batch_equal_those_of_its_systems():

@@ -104,8 +104,6 @@ def _open_tensor(shape: tuple[int, int], cell: tuple[float, float, float]) -> Co
 def _newell(
     function: Callable[..., NDArray], x: NDArray[np.float64], y: NDArray[np.float64], d: tuple[float, float, float]
 ) -> NDArray:
-    function: Callable[..., NDArray], x: NDArray[np.float64], y: NDArray[np.float64], d: tuple[float, float, float]
-) -> NDArray:
     """Second differences of a function of Newell (J. Geophys. Res. 98, 9551, 1993) along all axes, in long double."""
     weights = {-1: 1, 0: -2, 1: 1}
     hx, hy, hz = d
