@@ -8,6 +8,7 @@ renamed; a second run goes on where the first one stopped, with the same result 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 import multiprocessing
@@ -34,6 +35,8 @@ _TOLERANCE = 3e-4  # torque over stiffness: textures stand still long before
 _SPLITS = ("test", "test", "validation", *("train",) * 7)
 
 log = logging.getLogger(__name__)
+
+Spins = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -102,28 +105,42 @@ def _simulate(job: tuple[Recipe, int, int, Path]) -> tuple[str, int, int]:
     path = folder / f"{recipe.name}.{number:04d}.npz"
     if path.exists():
         return path.stem, 0, 0
+    kept, lattice, periodic = _confirmed_batch(recipe, seed, number)
+    about = {"recipe": recipe.name, "state": recipe.state, "lattice": lattice, "periodic": periodic}
+    beside = path.with_name(f".{path.name}.part.npz")
+    stored = np.stack(list(kept.values())).astype(np.float16) if kept else np.zeros((0, 1, 1, 3), np.float16)
+    index = np.array([number * _BATCH + i for i in kept], int)
+    np.savez_compressed(beside, m=stored, index=index, about=json.dumps(about))
+    beside.replace(path)
+    return path.stem, len(kept), _BATCH - len(kept)
+
+
+def simulate_recipe(name: str, *, seed: int) -> SpinTexture:
+    """Return one confirmed texture of a recipe, the first that a seed gives; the library itself uses seed 0."""
+    recipe = next(r for r in RECIPES if r.name == name)
+    batches = (_confirmed_batch(recipe, seed, number) for number in itertools.count())
+    kept, lattice, _ = next(batch for batch in batches if batch[0])
+    return SpinTexture.from_layer(next(iter(kept.values())), lattice=lattice)
+
+
+def _confirmed_batch(recipe: Recipe, seed: int, number: int) -> tuple[dict[int, Spins], Lattice, bool]:
+    """Relax one batch of a recipe; return the spins (ny, nx, 3) of those confirmed, by their place in the batch."""
     rng = np.random.default_rng([VERSION, seed, RECIPES.index(recipe), number])
     lattice = recipe.lattices[number % len(recipe.lattices)]
     periodic = recipe.state in (State.AFM_IN_PLANE_SKYRMIONS, State.FM_IN_PLANE_SKYRMIONS) or bool(rng.random() < 0.7)
     ny, nx = (int(n) for n in rng.choice(_SIDES, 2))
-    ny, nx = (ny // 6 * 6, nx // 6 * 6) if recipe.state is State.NEEL_120 else (ny, nx)  # three sublattices close
+    if recipe.state is State.NEEL_120:  # so that its three sublattices close
+        ny, nx = ny // 6 * 6, nx // 6 * 6
     draw = Draw(rng, _BATCH, (ny, nx), lattice, periodic, recipe.antiferromagnetic)
     model, start = recipe.prepare(draw)
     relaxed = relax(model, start, tolerance=_TOLERANCE, max_steps=3000)
-    kept: list[NDArray[np.float16]] = []
-    index: list[int] = []
+    kept: dict[int, Spins] = {}
     for i in range(_BATCH):
         spins = turned(relaxed.m[i], rng) if recipe.turned else relaxed.m[i]
         m = spins.permute(1, 2, 0).contiguous().numpy()
         if bool(relaxed.converged[i]) and identify(m, lattice, periodic=periodic) is recipe.state:
-            kept.append(m.astype(np.float16))
-            index.append(number * _BATCH + i)
-    about = {"recipe": recipe.name, "state": recipe.state, "lattice": lattice, "periodic": periodic}
-    beside = path.with_name(f".{path.name}.part.npz")
-    m_all = np.stack(kept) if kept else np.zeros((0, ny, nx, 3), np.float16)
-    np.savez_compressed(beside, m=m_all, index=np.array(index, int), about=json.dumps(about))
-    beside.replace(path)
-    return path.stem, len(kept), _BATCH - len(kept)
+            kept[i] = m
+    return kept, lattice, periodic
 
 
 def main() -> None:
