@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from napari_magtex.colours import ColourMap
 from napari_magtex.imaging.arrows import ArrowStyle, draw_arrows
 from napari_magtex.imaging.lorentz import Optics, lorentz_frame
 from napari_magtex.io.ovf import write_ovf
@@ -30,6 +31,7 @@ CELL = 4e-9
 SEED = 2069  # of the 64 that were looked at, the one whose quench left the fewest stripes
 OPTICS = Optics(defocus=500e-6, voltage=200e3)
 DOSE = 200
+PAPER_STYLE = ArrowStyle(colour_map=ColourMap.BLUE_RED, pixels_per_site=10)  # red up, blue down
 
 
 def fege_skyrmions() -> SpinTexture:
@@ -63,7 +65,7 @@ def main() -> None:
     }
     write_text(FOLDER / "fege_skyrmions_lorentz.json", json.dumps(truth, indent=2) + "\n")
     stripes = simulate_recipe("afm-labyrinth", seed=SEED)
-    write_spin_picture(FOLDER / "afm_stripes.spin.png", draw_arrows(stripes, ArrowStyle(pixels_per_site=8)))
+    write_spin_picture(FOLDER / "afm_stripes.spin.png", draw_arrows(stripes, PAPER_STYLE))
 
 
 if __name__ == "__main__":
