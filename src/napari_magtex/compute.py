@@ -77,3 +77,22 @@ def cache_folder() -> Path:
     if chosen := os.environ.get("XDG_CACHE_HOME"):
         return Path(chosen) / "napari-magtex"
     return platformdirs.user_cache_path("napari-magtex", appauthor=False)
+
+
+def keep_llvms_apart() -> None:
+    """Make torch importable in a process that draws with Mesa: call it first, in any process with a napari window.
+
+    OpenGL without a graphics card (llvmpipe) loads the system's LLVM; triton, which torch imports where it is built for
+    CUDA, holds another one, and with both in a process its initialisation crashes on the other's symbols. Bound to its
+    own symbols first (RTLD_DEEPBIND, as google/gapid#1704 does), it is safe in either order.
+    """
+    import ctypes
+    from importlib.util import find_spec
+
+    spec = find_spec("triton")
+    deep = getattr(os, "RTLD_DEEPBIND", None)  # Linux alone has it, and the trouble
+    if spec is None or spec.origin is None or deep is None:
+        return
+    library = Path(spec.origin).parent / "_C" / "libtriton.so"
+    if library.is_file():
+        ctypes.CDLL(str(library), mode=os.RTLD_NOW | deep)

@@ -158,7 +158,7 @@ def _real_pixels(pixels: NDArray[Any]) -> NDArray[np.float32]:
         alpha = np.clip(real[..., 3:], 0, 1)
         real = real[..., :3] * alpha + (1 - alpha)
     finite = np.isfinite(real)
-    if not finite.any():
+    if finite.size and not finite.any():
         raise UnusablePicture("no pixel of the picture is finite: every one is NaN or infinite")
     if not finite.all():
         real = np.where(finite, real, np.median(real[finite])).astype(np.float32)

@@ -60,7 +60,10 @@ class Quantity:
 class Result(Protocol):
     """Anything with a provenance and a JSON record."""
 
-    provenance: Provenance
+    @property
+    def provenance(self) -> Provenance:
+        """Where the answer comes from."""
+        ...
 
     def record(self) -> dict[str, Any]:
         """Return the JSON object that DESIGN fixes."""

@@ -81,7 +81,7 @@ def load(name: str | Path, *, kind: str) -> StoredModel:
     path = locate(name)
     card = read_card(path)
     if card.get("kind") != kind:
-        raise ModelUnavailable(f"{path.name} is a model of the kind {card.get('kind')!r}, a {kind} is needed here")
+        raise ModelUnavailable(f"{path.name} is a model of the kind {card.get('kind')!r}, needed here is {kind!r}")
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
@@ -94,7 +94,7 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any
 
     Written beside the target and renamed: a reader sees the old file or the whole new one.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as serialised
 
     def stored(key: str, tensor: torch.Tensor) -> torch.Tensor:
         tensor = tensor.detach().cpu().contiguous()
@@ -105,6 +105,6 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     text = json.dumps(card, indent=2, allow_nan=False)
-    save_file({k: stored(k, t) for k, t in tensors.items()}, beside, metadata={CARD_KEY: text})
+    beside.write_bytes(serialised({k: stored(k, t) for k, t in tensors.items()}, metadata={CARD_KEY: text}))
     beside.replace(path)
     write_text(path.with_suffix(".json"), text + "\n")
