@@ -1,0 +1,1 @@
+"""The nine states: network, training, prediction, calibration, range of applicability."""

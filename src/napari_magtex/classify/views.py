@@ -1,0 +1,149 @@
+"""What the network is shown of a picture: the whole, shrunk, and close-ups in the picture's own pixels.
+
+The rule, which the card repeats. Grey pictures (also grey ones stored as colour) are stretched between their 0.5 % and
+99.5 % quantiles and repeated to three channels; colour stays as it is. A picture with a side shorter than S is enlarged
+by the smallest integer that makes it S or more, repeating pixels. The whole is seen through squares as wide as the
+shorter side, shrunk to S x S with antialiasing: one for a square picture, more for a longer one, spread evenly from
+edge to edge, four at most. Close-ups are S x S pixels, never resampled: the centre, and four towards the corners of a
+picture with a side of 1.5 S or more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from napari_magtex.picture import Picture
+
+RULE = (__doc__ or "").split("\n\n", 1)[1].replace("\n", " ").strip()
+MOST_SQUARES = 4
+GREY_TOLERANCE = 2.5 / 255  # grey pictures come back from colour JPEG with channels this far apart
+QUANTILES = (0.005, 0.995)
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square of a picture, in pixels of that picture after enlargement."""
+
+    y: int
+    x: int
+    side: int
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A picture made ready: values (1 or 3, ny, nx) from 0 to 1, and by how much it was enlarged."""
+
+    values: Tensor
+    enlarged: int
+    grey: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx) after enlargement."""
+        return self.values.shape[1], self.values.shape[2]
+
+
+@dataclass(frozen=True)
+class Views:
+    """The squares seen of a picture, and what is in them (n, 3, S, S) from 0 to 1."""
+
+    wholes: Tensor
+    closes: Tensor
+    whole_squares: tuple[Square, ...]
+    close_squares: tuple[Square, ...]
+    canvas: Canvas
+
+
+def is_grey(picture: Picture) -> bool:
+    """Whether a picture has no colour, however it is stored."""
+    if not picture.is_colour:
+        return True
+    pixels = picture.pixels
+    return bool(np.abs(pixels - pixels.mean(axis=2, keepdims=True)).max() <= GREY_TOLERANCE)
+
+
+def prepare(picture: Picture, size: int) -> Canvas:
+    """Stretch a grey picture, and enlarge a small one to ``size`` pixels or more."""
+    grey = is_grey(picture)
+    values: NDArray[np.float32] = picture.pixels
+    if grey:
+        values = stretched(values if values.ndim == 2 else values.mean(axis=2))[..., None]
+    factor = ceil(size / min(picture.shape))
+    if factor > 1:
+        values = values.repeat(factor, axis=0).repeat(factor, axis=1)
+    return Canvas(torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1))), factor, grey)
+
+
+def stretched(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring grey values (ny, nx) to 0..1 between robust quantiles; a constant picture becomes 0.5."""
+    low, high = np.quantile(grey, QUANTILES)
+    if high <= low:  # all but a few pixels are the same: those few are all there is to see
+        low, high = float(grey.min()), float(grey.max())
+    if high <= low:
+        return np.full(grey.shape, 0.5, np.float32)
+    return np.clip((grey - low) / (high - low), 0, 1).astype(np.float32)
+
+
+def whole_squares(shape: tuple[int, int]) -> tuple[Square, ...]:
+    """Squares as wide as the shorter side, spread along the longer one."""
+    ny, nx = shape
+    side = min(ny, nx)
+    count = min(ceil(max(ny, nx) / side), MOST_SQUARES)
+    starts = _spread(max(ny, nx) - side, count)
+    return tuple(Square(s, 0, side) if ny > nx else Square(0, s, side) for s in starts)
+
+
+def close_squares(shape: tuple[int, int], size: int) -> tuple[Square, ...]:
+    """The centre, and four close-ups towards the corners of a picture that has room for them."""
+    ny, nx = shape[0] - size, shape[1] - size
+    places = [(0.5, 0.5)]
+    if max(shape) >= 1.5 * size:
+        places += [(0.15, 0.15), (0.85, 0.85), (0.15, 0.85), (0.85, 0.15)]
+    return tuple(dict.fromkeys(Square(round(fy * ny), round(fx * nx), size) for fy, fx in places))
+
+
+def tile_squares(shape: tuple[int, int], size: int) -> tuple[Square, ...]:
+    """Close-ups that cover all of a picture, spread evenly and overlapping as little as possible."""
+    ys, xs = (_spread(n - size, ceil(n / size)) for n in shape)
+    return tuple(Square(y, x, size) for y in ys for x in xs)
+
+
+def cut(canvas: Canvas, square: Square, size: int, interpolation: str) -> Tensor:
+    """Return one view (3, S, S): the square as it is, or shrunk to S with antialiasing."""
+    view = canvas.values[:, square.y : square.y + square.side, square.x : square.x + square.side]
+    if square.side != size:
+        view = functional.interpolate(view[None], (size, size), mode=interpolation, antialias=True)[0].clamp(0, 1)
+    return view.expand(3, size, size)
+
+
+def views(picture: Picture, size: int, interpolation: str = "bicubic", *, everywhere: bool = False) -> Views:
+    """Look at a picture as a whole and close by; ``everywhere`` covers it with close-ups."""
+    canvas = prepare(picture, size)
+    wholes = whole_squares(canvas.shape)
+    closes = tile_squares(canvas.shape, size) if everywhere else close_squares(canvas.shape, size)
+    shown = [
+        torch.stack([cut(canvas, square, size, interpolation) for square in squares]) for squares in (wholes, closes)
+    ]
+    return Views(shown[0], shown[1], wholes, closes, canvas)
+
+
+def training_views(picture: Picture, size: int, interpolation: str, rng: np.random.Generator) -> Tensor:
+    """Return one whole view and one close-up, each chosen at random, as (2, 3, S, S)."""
+    canvas = prepare(picture, size)
+    squares = whole_squares(canvas.shape)
+    ny, nx = canvas.shape
+    close = Square(int(rng.integers(ny - size + 1)), int(rng.integers(nx - size + 1)), size)
+    chosen = (squares[rng.integers(len(squares))], close)
+    return torch.stack([cut(canvas, square, size, interpolation) for square in chosen])
+
+
+def _spread(room: int, count: int) -> list[int]:
+    """Return ``count`` starts from 0 to ``room``; a single one in the middle."""
+    return [round(f * room) for f in (np.linspace(0, 1, count) if count > 1 else [0.5])]

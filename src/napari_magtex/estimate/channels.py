@@ -1,0 +1,141 @@
+"""Picture to network input: what the contrast measures, on the film's own cells.
+
+Spin pictures are read back to m_x, m_y, m_z, so that no network has to learn a colour wheel; a Lorentz frame is
+divided by its mean. Training and estimating both come through here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_magtex.colours import ColourMap, recognise, rgb_to_spin
+from napari_magtex.errors import BadRegion, UncalibratedPicture, Unsuitable
+from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.picture import Contrast, Picture
+
+SMALLEST_CELLS = 40  # of the film, along each side
+_ATOMIC = 1e-9  # metres: a spin picture of smaller cells shows atoms
+
+_FULL_SCALES = (1, 255, 65535)
+
+CHANNELS = {Contrast.SPIN: 3, Contrast.LORENTZ: 1}
+_SHOWS = {
+    Contrast.SPIN: "colours of spins",
+    Contrast.WHEEL: "the in-plane induction",
+    Contrast.LORENTZ: "defocused electrons",
+    Contrast.KERR: "m along one direction, on a scale of its own",
+    Contrast.MFM: "stray field above the surface",
+    Contrast.PHASE: "an electron phase",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Channels:
+    """A picture as a network takes it.
+
+    ``values`` (channels, rows, columns) float32 on the film's cells; ``inside`` (rows, columns), where there is a
+    region and material; ``pixels_per_cell`` (y, x); ``doubts``, one line for each reason not to trust them.
+    """
+
+    values: NDArray[np.float32]
+    inside: NDArray[np.bool_]
+    pixels_per_cell: tuple[float, float]
+    doubts: tuple[str, ...] = ()
+
+
+def channels(picture: Picture, experiment: Experiment) -> Channels:
+    """Bring a picture to the channels and the cells that an estimator was trained on.
+
+    Raises
+    ------
+    Unsuitable
+        Another contrast, an atomic lattice, fewer than 40 x 40 cells.
+    UncalibratedPicture
+        The pixel size is unknown.
+    """
+    trained = experiment.picture.contrast
+    if picture.contrast is not None and picture.contrast is not trained:
+        raise Unsuitable(
+            f"a {picture.contrast} picture shows {_SHOWS[picture.contrast]}, this estimator was trained on {trained} "
+            f"pictures ({_SHOWS[trained]}): choose an estimator for {picture.contrast}, or train one"
+        )
+    if picture.pixel_size is None:
+        raise UncalibratedPicture("the pixel size is unknown, so no length can be measured: give it in nm")
+    if trained is Contrast.SPIN and min(picture.pixel_size) * picture.meta.get("zoom", 1) < _ATOMIC:
+        raise Unsuitable(
+            f"cells of {min(picture.pixel_size) * 1e9:.3g} nm are an atomic lattice: A, D and Ms are constants of a "
+            "film of cells of 1 nm or more"
+        )
+    if trained is Contrast.SPIN:
+        values, doubts = _spins(picture, experiment.picture.colour_map)
+    else:
+        values, doubts = _intensity(picture)
+    inside: NDArray[np.bool_] = np.ones(picture.shape, dtype=bool)
+    if trained is Contrast.SPIN:
+        inside = np.asarray(values.any(axis=0))  # m = 0: no material
+    if picture.roi is not None and picture.roi.mask is not None:
+        inside = inside & picture.roi.mask
+    if not inside.any():
+        raise BadRegion("there is no magnetic material inside the region")
+    cells = tuple(d for d in experiment.cell[1:])
+    factors = tuple(pixel / cell for pixel, cell in zip(picture.pixel_size, cells, strict=True))
+    shape = tuple(max(1, round(n * factor)) for n, factor in zip(picture.shape, factors, strict=True))
+    if min(shape) < SMALLEST_CELLS:
+        raise Unsuitable(
+            f"{picture.shape[1]} x {picture.shape[0]} pixels of {picture.pixel_size[1] * 1e9:.3g} nm are "
+            f"{shape[1]} x {shape[0]} cells of {cells[1] * 1e9:.3g} nm: {SMALLEST_CELLS} x {SMALLEST_CELLS} are needed"
+        )
+    if max(factors) > 2:
+        doubts += (f"pixels of {max(picture.pixel_size) * 1e9:.3g} nm are more than twice the film's cells",)
+    if shape != picture.shape:
+        values = np.stack([_resized(values[i], shape) for i in range(len(values))])
+        inside = _resized(inside.astype(np.float32), shape) > 0.5
+        if trained is Contrast.SPIN and values[:2].any():
+            values /= np.maximum(np.linalg.norm(values, axis=0), 1e-6)
+    per_cell = (picture.shape[0] / shape[0], picture.shape[1] / shape[1])
+    return Channels(values.astype(np.float32), inside, per_cell, doubts)
+
+
+def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Read m (3, ny, nx) back from the colours, as an 8-bit file would hold them."""
+    pixels = picture.pixels
+    if not picture.is_colour:
+        low, high = float(pixels.min()), float(pixels.max())
+        scale = 255.0 if high > 1 else 1.0
+        pixels = np.repeat(np.clip(pixels / scale, 0, 1)[..., None], 3, axis=2) if low >= 0 else pixels[..., None] * 0
+    rgb = np.round(pixels * 255) / np.float32(255)
+    named = picture.meta.get("colour_map")
+    colour_map = ColourMap(named) if named else recognise(rgb)
+    doubts: tuple[str, ...] = ()
+    if colour_map is None:
+        doubts = ("the colours belong to no spin colour map that is known here",)
+    elif not colour_map.carries_in_plane and not picture.is_constant:
+        doubts = (f"the colour map {colour_map} shows m_z alone",)
+    m = np.moveaxis(rgb_to_spin(rgb, colour_map or expected), -1, 0)
+    return np.ascontiguousarray(m), doubts
+
+
+def _intensity(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Divide a frame by its mean, (1, ny, nx); a filtered frame has lost its mean, and with it the contrast's scale."""
+    grey = picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels
+    mean, spread = float(grey.mean()), float(grey.std())
+    if mean <= 2 * spread:
+        standard = (grey - np.float32(mean)) / np.float32(spread or 1)
+        return (1 + np.float32(0.05) * standard)[None], ("the frame was filtered: its contrast has no scale any more",)
+    stretched = grey.min() == 0 and grey.max() in _FULL_SCALES
+    doubts = ("the frame was stretched to its full scale: its contrast has no scale any more",) if stretched else ()
+    return (grey / np.float32(mean))[None], doubts
+
+
+def _resized(channel: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Resample (ny, nx) to another shape: block means where they fit exactly, else linear, smoothed when shrinking."""
+    (ny, nx), (rows, columns) = channel.shape, shape
+    if ny % rows == 0 and nx % columns == 0:
+        return channel.reshape(rows, ny // rows, columns, nx // columns).mean(axis=(1, 3), dtype=np.float64)
+    from skimage.transform import resize
+
+    shrinking = rows < ny or columns < nx
+    return np.asarray(resize(channel, shape, order=1 if shrinking else 3, mode="reflect", anti_aliasing=shrinking))

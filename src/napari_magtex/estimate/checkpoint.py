@@ -1,0 +1,52 @@
+"""A training's state on disk, so that it goes on where it was stopped; nothing is unpickled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Weights of a network and the moments of its Adam, in one safetensors file."""
+
+    path: Path
+    network: torch.nn.Module
+    optimiser: torch.optim.Adam
+
+    def save(self, step: int) -> None:
+        """Store the state after so many steps: beside its place first, then renamed."""
+        tensors = {f"network.{key}": tensor for key, tensor in self.network.state_dict().items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{key}": tensor for key, tensor in moments.items()}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_name(f".{self.path.name}.part")
+        stored = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+        save_file(stored, beside, metadata={"step": str(step)})
+        beside.replace(self.path)
+
+    def restore(self) -> int:
+        """Return the number of steps done; 0 where nothing usable is there."""
+        try:
+            with safe_open(self.path, framework="pt") as stored:
+                tensors: dict[str, Tensor] = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+                step = int((stored.metadata() or {})["step"])
+        except (OSError, SafetensorError, KeyError, ValueError):
+            return 0
+        weights = {key.removeprefix("network."): t for key, t in tensors.items() if key.startswith("network.")}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            if key.startswith("adam."):
+                _, index, name = key.split(".")
+                moments.setdefault(int(index), {})[name] = tensor
+        try:
+            self.network.load_state_dict(weights)
+            self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
+        except (RuntimeError, ValueError, KeyError):
+            return 0
+        return step

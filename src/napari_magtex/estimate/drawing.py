@@ -1,0 +1,48 @@
+"""A relaxed film as the experiment's picture, and as the network's channels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_magtex.errors import BadExperiment
+from napari_magtex.estimate.channels import CHANNELS, channels
+from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.imaging.cells import draw_cells
+from napari_magtex.imaging.lorentz import Optics, lorentz_frame
+from napari_magtex.picture import Contrast, Picture
+from napari_magtex.texture import SpinTexture
+
+
+def draw(
+    m: NDArray[np.float32], Ms: float, experiment: Experiment, *, dose: float | None = None, seed: int = 0
+) -> Picture:
+    """Draw a film m (3, ny, nx) with saturation Ms in A/m as the experiment sees it; ``dose`` None leaves noise out.
+
+    Raises
+    ------
+    BadExperiment
+        There is no drawing for the contrast yet.
+    """
+    settings = experiment.picture
+    if settings.contrast not in CHANNELS:
+        raise BadExperiment(
+            f"[picture] contrast = {str(settings.contrast)!r}: estimators can be trained for "
+            f"{', '.join(CHANNELS)} pictures in this version"
+        )
+    texture = SpinTexture.from_layer(np.moveaxis(m, 0, -1), cell=experiment.cell, saturation=Ms)
+    if settings.contrast is Contrast.SPIN:
+        return draw_cells(texture, settings.colour_map)
+    optics = Optics(defocus=settings.defocus, voltage=settings.voltage)
+    periodic = experiment.film.boundary == "periodic"
+    return lorentz_frame(texture, optics, dose=dose, seed=seed, periodic=periodic)
+
+
+def draw_channels(
+    m: NDArray[np.float32], Ms: NDArray[np.float64], experiment: Experiment, *, dose: float | None = None
+) -> NDArray[np.float32]:
+    """Draw films (n, 3, ny, nx) and read the pictures back, (n, channels, ny, nx)."""
+    pictures = [
+        draw(film, float(s), experiment, dose=dose, seed=i) for i, (film, s) in enumerate(zip(m, Ms, strict=True))
+    ]
+    return np.stack([channels(picture, experiment).values for picture in pictures])

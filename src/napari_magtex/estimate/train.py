@@ -1,0 +1,220 @@
+"""Train an estimator for an experiment: simulate, learn, calibrate, test, write one file."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_magtex.compute import Device, Progress, cache_folder, torch_device
+from napari_magtex.errors import BadExperiment
+from napari_magtex.estimate.calibration import Intervals
+from napari_magtex.estimate.channels import CHANNELS
+from napari_magtex.estimate.checkpoint import Checkpoint
+from napari_magtex.estimate.drawing import draw, draw_channels
+from napari_magtex.estimate.estimator import Estimator, card_of
+from napari_magtex.estimate.evaluate import Seen, calibrate, familiarise, held_out_figures
+from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.estimate.network import WindowNetwork, build
+from napari_magtex.estimate.sets import Split
+from napari_magtex.estimate.simulate import Films, simulate_films
+from napari_magtex.estimate.spectrum import is_uniform
+from napari_magtex.estimate.symmetry import mirrored, random_crop
+from napari_magtex.picture import Contrast
+
+CROP, BATCH = 64, 32  # cells a side, crops in a step
+LEARNING_RATE = {"windows-cnn": 3e-3, "wang2020": 1e-3}
+_SAVE_EVERY = 50  # steps
+
+
+def train_estimator(
+    experiment: Experiment, out: str | Path, *, device: Device | str = Device.AUTO
+) -> Iterator[Progress | Path]:
+    """Make an estimator for an experiment, from nothing to its file.
+
+    Films and checkpoints stay in the cache: a run that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    experiment
+        Its ``training`` says how many films, which network, how many steps.
+    out
+        The file to write, ``.safetensors``; its stem names the estimator. The card stands beside it as ``.json``.
+
+    Yields
+    ------
+    Progress after each chunk of films and each step of training, and last the file's path.
+
+    Raises
+    ------
+    BadExperiment
+        Nothing varies, no film has a texture, or the contrast cannot be drawn yet.
+    """
+    if not experiment.estimated:
+        raise BadExperiment("[parameters] every constant is a number: give ranges for those to estimate")
+    draw(np.ones((3, *experiment.film.shape), np.float32), experiment.parameters["Ms"].low, experiment)
+    films: list[Films] = []
+    for step in simulate_films(experiment, device=device):
+        if isinstance(step, Progress):
+            yield step
+        else:
+            films = step
+    yield Progress(0, 1, "drawing pictures")
+    seen = {f.split: see(f, experiment) for f in films}
+    if all(is_uniform(m, Contrast.SPIN) for m in seen[Split.TRAIN].m):
+        raise BadExperiment("no film of the ranges has a texture: every one relaxes to a uniform state")
+    name = experiment.training.network
+    with torch.random.fork_rng():
+        torch.manual_seed(experiment.start.seed)
+        network = build(name, CHANNELS[experiment.picture.contrast], len(experiment.estimated))
+    network.to(torch_device(device))
+    began = time.perf_counter()
+    yield from fit(network, seen[Split.TRAIN], experiment, device=device)
+    seconds = round(time.perf_counter() - began, 1)
+    yield Progress(0, 1, "calibrating")
+    estimator = calibrated(network, seen, experiment, Path(out).stem, training_seconds=seconds)
+    estimator.save(Path(out))
+    yield Path(out)
+
+
+def see(films: Films, experiment: Experiment) -> Seen:
+    """Draw films and read the pictures back: noise-free to train on (it is added anew each time), else with the dose.
+
+    Half of the films held back are mirrored, which turns a bulk D over; of those to train on a batch mirrors spin
+    pictures, and of a Lorentz frame the mirrored film is drawn too.
+    """
+    Ms = films.constants[:, list(experiment.parameters).index("Ms")]
+    unit = np.stack(
+        [p.to_unit(films.constants[:, i]) for i, p in enumerate(experiment.parameters.values()) if p.varies], axis=1
+    )
+    m, training = films.m, films.split is Split.TRAIN
+    other = mirrored(torch.as_tensor(m), Contrast.SPIN).numpy()
+    if not training:
+        m = np.where(np.arange(len(m))[:, None, None, None] % 2, other, m)
+    elif experiment.picture.contrast is Contrast.LORENTZ:
+        m, Ms, unit = np.concatenate([m, other]), np.tile(Ms, 2), np.tile(unit, (2, 1))
+    dose = None if training else experiment.picture.dose
+    return Seen(draw_channels(m, Ms, experiment, dose=dose), m, unit)
+
+
+def fit(network: WindowNetwork, seen: Seen, experiment: Experiment, *, device: Device | str) -> Iterator[Progress]:
+    """Train a network in place, from its last checkpoint if there is one.
+
+    Every step draws its crops from a generator of its own, so that a run that was stopped ends as one that was not.
+    """
+    place, settings = torch_device(device), experiment.training
+    values, truth = torch.as_tensor(seen.values), torch.as_tensor(seen.unit, dtype=torch.float32)
+    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.01)
+    folder = cache_folder() / "estimator" / f"training-{experiment.hash()}"
+    checkpoint = Checkpoint(folder / f"{settings.network}.safetensors", network, optimiser)
+    first = checkpoint.restore()
+    network.train()
+    error = math.nan
+    for step in range(first, settings.steps):
+        generator = torch.Generator().manual_seed(experiment.start.seed * 1_000_003 + step)
+        for group in optimiser.param_groups:
+            group["lr"] = LEARNING_RATE[settings.network] * _schedule(step / settings.steps)
+        chosen = torch.randint(len(values), (BATCH,), generator=generator)
+        batch = _batch(values, chosen, experiment, generator).to(place)
+        target = truth[chosen].to(place)
+        with torch.random.fork_rng():
+            torch.manual_seed(step)  # of the dropout
+            windows = network(batch)
+        loss = network.loss(windows, target)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        now = float((windows.over(torch.ones_like(windows.mean[:, 0]))[0] - target).abs().mean().detach())
+        error = now if math.isnan(error) else 0.95 * error + 0.05 * now
+        if (step + 1) % _SAVE_EVERY == 0 or step + 1 == settings.steps:
+            checkpoint.save(step + 1)
+        yield Progress(step + 1, settings.steps, f"training: crops err by {100 * error:.1f} % of the ranges")
+    network.eval()
+
+
+def calibrated(
+    network: WindowNetwork, seen: dict[Split, Seen], experiment: Experiment, name: str, *, training_seconds: float
+) -> Estimator:
+    """Make an estimator of a trained network: weights as they will be stored, intervals, range, card."""
+    for tensor in network.parameters():
+        tensor.data = tensor.data.half().float()  # what the file will hold is what is calibrated
+    network.eval()
+    familiar = familiarise(experiment, noisy(seen[Split.TRAIN].values, experiment), seen[Split.CALIBRATION].values)
+    bare = Estimator(name, network, experiment, Intervals((1.0,), {}), familiar, {})
+    intervals = calibrate(bare, seen[Split.CALIBRATION])
+    known = replace(bare, intervals=intervals)
+    card = card_of(
+        experiment,
+        name,
+        experiment.training.network,
+        data={split.value: len(s.unit) for split, s in seen.items()} | {"seed": experiment.start.seed},
+        calibration=intervals.to_card(),
+        applicability={"threshold": round(familiar.threshold, 5)},
+        test=held_out_figures(known, seen[Split.TEST]),
+        training={"steps": experiment.training.steps, "seconds": training_seconds},
+    )
+    return replace(known, intervals=Intervals.from_card(card["calibration"]), card=card)
+
+
+def noisy(values: NDArray[np.float32], experiment: Experiment) -> NDArray[np.float32]:
+    """Add what a training batch gets: shot noise of a random dose to Lorentz frames, nothing to spin pictures."""
+    generator = torch.Generator().manual_seed(experiment.start.seed)
+    return _with_noise(torch.as_tensor(values).clone(), experiment, generator).numpy()
+
+
+def _batch(values: Tensor, chosen: Tensor, experiment: Experiment, generator: torch.Generator) -> Tensor:
+    contrast, periodic = experiment.picture.contrast, experiment.film.boundary == "periodic"
+    side = min(CROP, *experiment.film.shape)
+    cut = [random_crop(values[i], side, contrast, generator, periodic=periodic) for i in chosen]
+    return _with_noise(torch.stack(cut), experiment, generator)
+
+
+def _with_noise(batch: Tensor, experiment: Experiment, generator: torch.Generator) -> Tensor:
+    """Add shot noise at half to eight times the experiment's dose, the same for a whole frame."""
+    if experiment.picture.contrast is not Contrast.LORENTZ:
+        return batch
+    factor = 2 ** (4 * torch.rand((len(batch), 1, 1, 1), generator=generator) - 1)
+    noise = torch.randn(batch.shape, generator=generator)
+    return batch + noise * (batch.clamp_min(0) / (experiment.picture.dose * factor)).sqrt()
+
+
+def _schedule(progress: float) -> float:
+    """Rise in the first twentieth, then fall as a cosine."""
+    return min(1.0, progress / 0.05 + 0.02) * (0.5 + 0.5 * math.cos(math.pi * progress))
+
+
+def main() -> None:
+    """Run ``python -m napari_magtex.estimate.train EXPERIMENT --out FILE.safetensors``."""
+    import argparse
+
+    from rich.progress import Progress as Bar
+
+    parser = argparse.ArgumentParser(description="Train an estimator for an experiment.")
+    parser.add_argument("experiment", help="a TOML file, or a shipped experiment: fege-spin, fege-lorentz")
+    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
+    parser.add_argument("--network", help="windows-cnn or wang2020, in place of the experiment's")
+    parser.add_argument("--steps", type=int, help="in place of the experiment's")
+    parser.add_argument("--device", type=Device, default=Device.AUTO, choices=list(Device))
+    given = parser.parse_args()
+    tables = Experiment.from_toml(given.experiment).to_dict()
+    changes = {key: value for key in ("network", "steps") if (value := getattr(given, key)) is not None}
+    tables["training"] |= changes
+    with Bar() as bar:
+        task = bar.add_task("starting")
+        for step in train_estimator(Experiment.from_dict(tables), given.out, device=given.device):
+            if isinstance(step, Progress):
+                bar.update(task, completed=step.done, total=step.total, description=step.what)
+            else:
+                bar.console.print(f"{step} written")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from napari_magtex.classify.views import (
+    close_squares,
+    is_grey,
+    prepare,
+    stretched,
+    tile_squares,
+    training_views,
+    views,
+    whole_squares,
+)
+from napari_magtex.picture import Picture
+
+
+def test_grey_is_stretched_between_quantiles_whatever_its_units() -> None:
+    ramp = np.linspace(3000, 5000, 10_000, dtype=np.float32).reshape(100, 100)
+    ramp[0, 0] = 65_000  # a hot pixel must not darken the rest
+    unit = stretched(ramp)
+    assert unit.min() == 0
+    assert unit.max() == 1
+    assert unit[50, 50] == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_constant_picture_becomes_middle_grey() -> None:
+    assert (stretched(np.full((20, 20), 7.0, np.float32)) == 0.5).all()
+
+
+def test_a_few_different_pixels_are_not_lost() -> None:
+    grey = np.zeros((200, 200), np.float32)
+    grey[100, 100] = 1
+    assert stretched(grey)[100, 100] == 1
+
+
+def test_grey_stored_as_colour_is_grey_and_treated_alike() -> None:
+    grey = np.random.default_rng(0).random((150, 150)).astype(np.float32)
+    colour = np.repeat(grey[..., None], 3, axis=2)
+    assert is_grey(Picture(colour))
+    assert not is_grey(Picture(colour * np.array([1, 0.5, 1], np.float32)))
+    assert np.allclose(prepare(Picture(grey), 128).values, prepare(Picture(colour), 128).values, atol=1e-6)
+
+
+@pytest.mark.parametrize(("side", "factor"), [(40, 4), (64, 2), (100, 2), (128, 1), (500, 1)])
+def test_small_pictures_are_enlarged_by_whole_numbers(side: int, factor: int) -> None:
+    canvas = prepare(Picture(np.random.default_rng(0).random((side, 2 * side, 3))), 128)
+    assert canvas.enlarged == factor
+    assert canvas.shape == (side * factor, 2 * side * factor)
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (200, 300), (700, 200), (512, 512)])
+def test_whole_squares_reach_from_edge_to_edge(shape: tuple[int, int]) -> None:
+    seen = np.zeros(shape, bool)
+    for square in whole_squares(shape):
+        assert square.side == min(shape)
+        seen[square.y : square.y + square.side, square.x : square.x + square.side] = True
+    assert seen.all()
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (129, 128), (200, 300), (512, 517)])
+def test_tiles_cover_every_pixel_and_leave_none_of_the_picture(shape: tuple[int, int]) -> None:
+    seen = np.zeros(shape, bool)
+    for square in tile_squares(shape, 128):
+        assert square.y + 128 <= shape[0]
+        assert square.x + 128 <= shape[1]
+        seen[square.y : square.y + 128, square.x : square.x + 128] = True
+    assert seen.all()
+
+
+def test_close_ups_are_one_for_a_small_picture_and_five_for_a_large_one() -> None:
+    assert len(close_squares((128, 128), 128)) == 1
+    assert len(close_squares((512, 512), 128)) == 5
+
+
+def test_close_ups_hold_the_pictures_own_pixels() -> None:
+    pixels = np.random.default_rng(1).random((300, 260, 3)).astype(np.float32)
+    seen = views(Picture(pixels), 128)
+    for view, square in zip(seen.closes, seen.close_squares, strict=True):
+        own = pixels[square.y : square.y + 128, square.x : square.x + 128]
+        assert np.array_equal(view.permute(1, 2, 0).numpy(), own)
+
+
+def test_a_checkerboard_of_single_pixels_is_flat_from_afar_and_whole_close_by() -> None:
+    rows, columns = np.mgrid[:512, :512]
+    checkerboard = np.repeat(((rows + columns) % 2)[..., None], 3, axis=2) * np.array([1.0, 0, 0.5])
+    seen = views(Picture(checkerboard), 128)
+    assert float(seen.wholes.std(dim=(2, 3)).max()) < 0.02
+    assert float(seen.closes[:, 0].std()) > 0.49
+
+
+def test_training_sees_what_prediction_sees_of_a_picture_of_one_size() -> None:
+    picture = Picture(np.random.default_rng(2).random((128, 128, 3)))
+    seen = views(picture, 128)
+    whole, close = training_views(picture, 128, "bicubic", np.random.default_rng(0))
+    assert np.array_equal(whole, seen.wholes[0])
+    assert np.array_equal(close, seen.closes[0])

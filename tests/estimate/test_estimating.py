@@ -1,0 +1,218 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_magtex.colours import spin_to_rgb
+from napari_magtex.compute import Progress, drain
+from napari_magtex.errors import BadRegion, ModelUnavailable, UncalibratedPicture, Unsuitable
+from napari_magtex.estimate.calibration import Familiar, Intervals, conformal_quantile
+from napari_magtex.estimate.drawing import draw
+from napari_magtex.estimate.predict import Estimator, estimate
+from napari_magtex.estimate.simulate import simulate_state
+from napari_magtex.picture import Contrast, Picture, Region
+from napari_magtex.results import table
+
+CELL = (4e-9, 4e-9)
+
+
+@pytest.fixture(scope="module")
+def spin(tiny):
+    return Estimator.load(tiny / "tiny-spin.safetensors", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def lorentz(tiny):
+    return Estimator.load(tiny / "tiny-lorentz.safetensors", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def m(fege):
+    """A relaxed film (3, 96, 112) in the tiny estimators' window."""
+    texture = simulate_state(fege(film={"shape": [96, 112]}, parameters={"D_mJ_per_m2": 2.0, "A_pJ_per_m": 8}))
+    return np.moveaxis(texture.m[0], -1, 0)
+
+
+@pytest.fixture(scope="module")
+def picture(m, spin):
+    return draw(m, 3.84e5, spin.experiment)
+
+
+def trusting(estimator):
+    """An estimator with narrow intervals, to which every picture is familiar."""
+    quantiles = {name: tuple(0 * q + 1e-3 for q in qs) for name, qs in estimator.intervals.quantiles.items()}
+    intervals = Intervals(estimator.intervals.sides, quantiles)
+    return replace(estimator, intervals=intervals, familiar=Familiar(estimator.familiar.descriptors, 1e6))
+
+
+def test_the_answer_comes_after_progress_and_is_a_row(picture, spin):
+    steps = list(estimate(picture, spin))
+    assert all(isinstance(step, Progress) for step in steps[:-1])
+    assert (steps[-2].done, steps[-2].total) == (9, 9)
+    answer = steps[-1].estimate
+    assert answer.method == "network"
+    assert answer.provenance.model == "tiny-spin"
+    row = answer.record()
+    assert json.loads(json.dumps(row, allow_nan=False)) == row
+    assert table([answer])["A_unit"].tolist() == ["J/m"]
+    for quantity in (answer.A, answer.D, answer.Ms, answer.period):
+        assert quantity.low <= quantity.value <= quantity.high
+
+
+def test_saving_and_loading_change_no_answer(tiny, tmp_path, picture, spin):
+    spin.save(tmp_path / "copy.safetensors")
+    again = Estimator.load(tmp_path / "copy.safetensors", device="cpu")
+    a, b = (drain(estimate(picture, e)) for e in (spin, again))
+    assert a.estimate == b.estimate
+    assert np.array_equal(a.maps.values, b.maps.values)
+    assert json.loads((tmp_path / "copy.json").read_text()) == spin.card
+    assert (tiny / "tiny-spin.safetensors").stat().st_size < 5e6
+
+
+def test_what_is_determined_has_an_interval_within_the_range_and_the_rest_the_range(picture, spin):
+    sure = drain(estimate(picture, trusting(spin))).estimate
+    assert sure.applicable
+    assert sure.determined == ("A", "D", "period", "A_over_D")
+    for quantity, parameter in ((sure.A, spin.experiment.parameters["A"]), (sure.D, spin.experiment.parameters["D"])):
+        assert parameter.low <= quantity.low <= quantity.high <= parameter.high
+        assert quantity.high - quantity.low < 0.1 * (parameter.high - parameter.low)
+    assert (sure.Ms.low, sure.Ms.value, sure.Ms.high) == pytest.approx((3.84e5, 3.84e5, 3.84e5))  # known beforehand
+    wide = {name: tuple(1e3 for _ in qs) for name, qs in spin.intervals.quantiles.items()}
+    unsure = replace(trusting(spin), intervals=Intervals(spin.intervals.sides, wide))
+    answer = drain(estimate(picture, unsure)).estimate
+    assert not {"A", "D", "A_over_D"} & set(answer.determined)
+    assert (answer.A.low, answer.A.value, answer.A.high) == pytest.approx((6e-12, 8e-12, 10e-12))
+
+
+def test_the_sign_of_D_is_told_by_spins_and_not_by_electrons(m, picture, spin, lorentz):
+    other = m * np.array([-1, -1, 1], np.float32)[:, None, None]
+    assert drain(estimate(picture, trusting(spin))).estimate.D_sign == 1
+    assert drain(estimate(draw(other, 3.84e5, spin.experiment), trusting(spin))).estimate.D_sign == -1
+    frame = draw(m, 3.84e5, lorentz.experiment, dose=200)
+    assert drain(estimate(frame, trusting(lorentz))).estimate.D_sign == 0
+
+
+def test_a_uniform_picture_determines_nothing(spin):
+    up = spin_to_rgb(np.broadcast_to(np.array([0.1, 0.0, 1.0]), (64, 64, 3)))
+    answer = drain(estimate(Picture(up, Contrast.SPIN, CELL), trusting(spin))).estimate
+    assert answer.determined == ()
+    assert answer.D_sign == 0
+
+
+def test_a_picture_unlike_the_training_ones_is_not_applicable(picture, spin):
+    assert drain(estimate(picture, spin)).estimate.applicable
+    noise = np.random.default_rng(0).normal(size=(64, 64, 3))
+    odd = Picture(spin_to_rgb(noise / np.linalg.norm(noise, axis=-1, keepdims=True)), Contrast.SPIN, CELL)
+    answer = drain(estimate(odd, spin)).estimate
+    assert not answer.applicable
+    assert not {"A", "D", "Ms"} & set(answer.determined)
+    assert "not like those" in answer.provenance.settings["doubts"][-1]
+
+
+def test_other_conditions_are_not_applicable(m, lorentz):
+    frame = draw(m, 3.84e5, lorentz.experiment, dose=200)
+    ready = trusting(lorentz)
+    assert drain(estimate(frame, ready)).estimate.applicable
+    for meta in ({"defocus_um": 300.0}, {"voltage_kV": 80.0}, {"field_T": (0, 0, 0.5)}):
+        answer = drain(estimate(replace(frame, meta=meta), ready)).estimate
+        assert not answer.applicable
+        assert "trained at" in answer.provenance.settings["doubts"][0]
+
+
+def test_maps_lie_where_their_windows_do(picture, spin):
+    whole = drain(estimate(picture, spin)).maps
+    assert whole.names == ("A", "D")
+    assert whole.values.shape == (2, 9, 11)
+    assert whole.origin == (15.5, 15.5)
+    assert whole.scale == (8, 8)
+    region = Region(24, 16, 80, 72)
+    part = drain(estimate(picture.crop(region), spin)).maps
+    assert part.offset == (31.5, 39.5)
+    row, column = (int((o - w) / 8) for o, w in zip(part.offset, whole.offset, strict=True))
+    assert np.allclose(part.values, whole.values[:, row : row + 4, column : column + 4], rtol=1e-5)
+
+
+def test_maps_of_an_enlarged_picture_are_in_its_own_pixels(m, spin):
+    doubled = np.repeat(np.repeat(spin_to_rgb(np.moveaxis(m, 0, -1)), 2, axis=0), 2, axis=1)
+    large = drain(estimate(Picture(doubled, Contrast.SPIN, (2e-9, 2e-9)), spin)).maps
+    assert large.window_px == (64, 64)
+    assert large.stride_px == (16, 16)
+    assert large.origin == (31.5, 31.5)
+
+
+def test_bands_of_windows_are_the_picture_at_once(spin):
+    values = np.random.default_rng(0).normal(size=(1, 3, 200, 48)).astype(np.float32)
+    at_once = spin.windows(values)
+    tall = Picture(spin_to_rgb(np.moveaxis(values[0], 0, -1)), Contrast.SPIN, CELL)
+    steps = list(estimate(tall, spin))
+    assert len(steps) == 4  # two bands of at most 16 rows, the end, the answer
+    assert steps[-1].maps.values.shape == (2, 22, 3) == (2, *at_once.mean.shape[2:])
+    from napari_magtex.estimate.channels import channels
+
+    direct = spin.windows(channels(tall, spin.experiment).values[None]).mean[0].clamp(0, 1).double().numpy()
+    low, high = 6e-12, 10e-12
+    assert np.allclose(steps[-1].maps.values[0], low + direct[0] * (high - low), rtol=1e-5)
+
+
+def test_windows_outside_a_polygon_are_empty_and_do_not_count(picture, spin):
+    mask = np.zeros((96, 112), dtype=bool)
+    mask[:, :60] = True
+    masked = drain(estimate(picture.crop(Region(0, 0, 112, 96, mask)), spin))
+    left = drain(estimate(picture.crop(Region(0, 0, 64, 96)), spin))
+    assert np.isnan(masked.maps.values[0, :, 5:]).all()
+    assert np.isfinite(masked.maps.values[0, :, :4]).all()
+    assert np.allclose(masked.maps.values[:, :, :4], left.maps.values[:, :, :4], rtol=1e-5)
+    thin = np.zeros((96, 112), dtype=bool)
+    thin[40:50] = True
+    with pytest.raises(BadRegion, match="32 x 32 cells"):
+        drain(estimate(picture.crop(Region(0, 0, 112, 96, thin)), spin))
+
+
+def test_bad_pictures_are_refused(picture, spin):
+    with pytest.raises(UncalibratedPicture):
+        drain(estimate(replace(picture, pixel_size=None), spin))
+    with pytest.raises(Unsuitable, match="kerr"):
+        drain(estimate(replace(picture, contrast=Contrast.KERR), spin))
+    with pytest.raises(Unsuitable, match="40 x 40"):
+        drain(estimate(picture.crop(Region(0, 0, 39, 80)), spin))
+
+
+def test_files_that_are_no_whole_estimator_are_refused(tiny, tmp_path, spin):
+    with pytest.raises(ModelUnavailable, match="no model nowhere"):
+        Estimator.load("nowhere")
+    other = replace(spin, card={**spin.card, "format": 99})
+    other.save(tmp_path / "new.safetensors")
+    with pytest.raises(ModelUnavailable, match=r"format 99.*reads 1"):
+        Estimator.load(tmp_path / "new.safetensors")
+    replace(spin, card={**spin.card, "network": "wang2020"}).save(tmp_path / "mixed.safetensors")
+    with pytest.raises(ModelUnavailable, match="does not hold a whole estimator"):
+        Estimator.load(tmp_path / "mixed.safetensors")
+    whole = (tiny / "tiny-spin.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelUnavailable, match="damaged"):
+        Estimator.load(tmp_path / "cut.safetensors")
+
+
+def test_conformal_intervals_cover_new_films_as_promised():
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(400):
+        quantile = conformal_quantile(np.abs(rng.normal(size=40)), films=40)
+        covered.append(np.mean(np.abs(rng.normal(size=50)) <= quantile))
+    assert 0.9 <= np.mean(covered) < 0.93
+
+
+def test_a_smaller_region_has_the_wider_interval_between_the_sides_that_were_measured():
+    intervals = Intervals((40.0, 128.0), {"A": (4.0, 2.0)})
+    assert intervals.half_width("A", 0.1, 128) == pytest.approx(0.2)
+    assert intervals.half_width("A", 0.1, 1000) == pytest.approx(0.2)
+    assert intervals.half_width("A", 0.1, 10) == pytest.approx(0.4)
+    assert 0.2 < intervals.half_width("A", 0.1, 64) < 0.4
+
+
+def test_no_gradient_is_kept_after_an_answer(spin, picture):
+    drain(estimate(picture, spin))
+    assert all(p.grad is None for p in spin.network.parameters())
+    assert torch.is_grad_enabled()

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_magtex.compute import Progress, drain
+from napari_magtex.errors import BadExperiment, MagtexError
+from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.estimate.sets import Split, parameter_sets
+from napari_magtex.estimate.simulate import film_of, films_folder, simulate_films, simulate_state
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_lists_of_values_make_their_grid(experiment_with):
+    e = experiment_with(
+        parameters={"A_pJ_per_m": {"values": [6, 8, 10]}, "D_mJ_per_m2": {"values": [1.6, 2.0]}, "Ms_MA_per_m": 0.384}
+    )
+    sets = parameter_sets(e, Split.TRAIN)
+    assert sets.shape == (6, 3)
+    assert len({tuple(row) for row in sets.round(15)}) == 6
+    held_back = parameter_sets(e, Split.TEST)
+    assert not np.isin(held_back[:, 0], [6e-12, 8e-12, 10e-12]).any()
+
+
+def test_ranges_are_filled_and_no_set_serves_two_splits(experiment_with):
+    e = experiment_with(training={"films": 64, "calibration": 32, "test": 32})
+    sets = {split: parameter_sets(e, split) for split in Split}
+    assert [len(s) for s in sets.values()] == [64, 32, 32]
+    A = sets[Split.TRAIN][:, 0]
+    assert np.histogram(A, bins=8, range=(6e-12, 10e-12))[0].tolist() == [8] * 8
+    every = np.concatenate(list(sets.values()))[:, :2]
+    assert len(np.unique(every, axis=0)) == 128
+    for name, column in zip(e.parameters, every.T, strict=False):
+        assert (column >= e.parameters[name].low).all()
+        assert (column <= e.parameters[name].high).all()
+
+
+def test_more_films_keep_those_that_are_there(experiment_with):
+    few = parameter_sets(experiment_with(training={"films": 8}), Split.TRAIN)
+    many = parameter_sets(experiment_with(training={"films": 16}), Split.TRAIN)
+    assert np.array_equal(few, many[:8])
+
+
+def test_a_stopped_simulation_goes_on_where_it_was(experiment_with, own_cache):
+    e = experiment_with(film={"shape": [40, 40]}, training={"films": 10, "calibration": 10, "test": 1})
+    work = simulate_films(e, device="cpu")
+    while next(work).done < 8:
+        pass
+    work.close()
+    stored = {path: path.stat().st_mtime_ns for path in films_folder(e).iterdir()}
+    assert [path.name for path in stored] == ["train-00000.npz"]
+    films = drain(simulate_films(e, device="cpu"))
+    assert [(f.split, len(f.m)) for f in films] == [(Split.TRAIN, 10), (Split.CALIBRATION, 10), (Split.TEST, 1)]
+    assert all(path.stat().st_mtime_ns == then for path, then in stored.items())
+    assert films[0].m.shape == (10, 3, 40, 40)
+    assert np.allclose(np.linalg.norm(films[0].m, axis=1), 1, atol=1e-5)
+
+
+def test_a_damaged_chunk_is_simulated_again(experiment_with, own_cache):
+    e = experiment_with(film={"shape": [40, 40]}, training={"films": 2, "calibration": 10, "test": 1})
+    before = drain(simulate_films(e, device="cpu"))[0].m
+    (films_folder(e) / "train-00000.npz").write_bytes(b"PK\x03\x04 cut short")
+    assert np.array_equal(drain(simulate_films(e, device="cpu"))[0].m, before)
+
+
+def test_progress_counts_all_films(experiment_with, own_cache):
+    e = experiment_with(film={"shape": [40, 40]}, training={"films": 1, "calibration": 10, "test": 1})
+    steps = [s for s in simulate_films(e, device="cpu") if isinstance(s, Progress)]
+    assert [s.done for s in steps] == sorted(s.done for s in steps)
+    assert (steps[-1].done, steps[-1].total) == (12, 12)
+
+
+def test_one_state_is_at_rest_and_knows_its_film(fege):
+    e = fege()
+    texture = simulate_state(e)
+    assert texture.shape == (1, 48, 48)
+    assert texture.cell == pytest.approx((4e-9, 4e-9, 4e-9))
+    assert texture.saturation == pytest.approx(3.84e5)
+    m = torch.as_tensor(np.moveaxis(texture.m[0], -1, 0).copy())[None]
+    film = film_of(e, {name: p.low for name, p in e.parameters.items()})
+    assert torch.linalg.cross(m, film.field(m), dim=1).abs().max() < 1e-4  # tesla
+
+
+@pytest.mark.parametrize("kind", ["uniform", "helix", "skyrmions"])
+def test_every_start_leads_to_a_state(fege, kind):
+    assert simulate_state(fege(start={"kind": kind})).m[..., 2].mean() > -0.2
+
+
+def test_a_field_path_leads_elsewhere_than_a_quench(fege):
+    quenched = simulate_state(fege())
+    stepped = simulate_state(fege(start={"field_path_T": [2.0, 0.4]}))
+    assert stepped.m[..., 2].std() < 0.01  # saturated first: nothing to nucleate from
+    assert quenched.m[..., 2].std() > 0.3
+
+
+def test_ranges_and_heat_are_refused(experiment_with, fege):
+    with pytest.raises(BadExperiment, match=r"A, D vary"):
+        simulate_state(experiment_with())
+    with pytest.raises(BadExperiment, match="temperature_K = 265"):
+        simulate_state(fege(conditions={"temperature_K": 265}))
+
+
+def test_a_cache_that_cannot_be_written_says_so(experiment_with, tmp_path, monkeypatch):
+    (tmp_path / "napari-magtex").write_text("a file where the folder should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    e = experiment_with(film={"shape": [40, 40]})
+    with pytest.raises(MagtexError, match="cannot be stored"):
+        drain(simulate_films(e, device="cpu"))
+
+
+def test_the_hash_of_the_films_forgets_the_picture(tables_with):
+    spin = Experiment.from_dict(tables_with())
+    lorentz = Experiment.from_dict(tables_with(picture={"contrast": "lorentz"}, training={"steps": 7}))
+    assert films_folder(spin) == films_folder(lorentz)
+    assert films_folder(spin) != films_folder(Experiment.from_dict(tables_with(conditions={"field_T": 0.1})))

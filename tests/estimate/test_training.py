@@ -1,0 +1,123 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from napari_magtex.compute import Progress, drain
+from napari_magtex.errors import BadExperiment
+from napari_magtex.estimate.checkpoint import Checkpoint
+from napari_magtex.estimate.drawing import draw
+from napari_magtex.estimate.evaluate import crops
+from napari_magtex.estimate.network import build
+from napari_magtex.estimate.predict import Estimator
+from napari_magtex.estimate.train import train_estimator
+from napari_magtex.picture import Contrast
+
+
+@pytest.fixture
+def same_cache(tiny, monkeypatch):
+    """The cache with the tiny estimators' films, so that nothing is simulated twice."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tiny / "cache"))
+
+
+def test_an_estimator_is_one_file_and_its_card_tells_how_it_was_made(tiny):
+    card = json.loads((tiny / "tiny-spin.json").read_text())
+    assert card["kind"] == "estimator"
+    assert card["data"] == {"train": 8, "calibration": 10, "test": 2, "seed": 1}
+    assert set(card["test"]["parameters"]) == {"A", "D"}
+    for figures in card["test"]["parameters"].values():
+        assert 0 <= figures["coverage_percent"] <= 100
+        assert figures["median_relative_error_percent"] > 0
+    assert card["calibration"]["sides"] == [40, 48]
+    assert card["experiment"]["film"]["shape"] == [48, 48]
+    assert any("T = 0" in note for note in card["notes"])
+
+
+def test_a_training_that_was_stopped_ends_as_one_that_was_not(experiment_with, same_cache, tmp_path, monkeypatch):
+    e = experiment_with(training={"steps": 6, "network": "windows-cnn"}, start={"seed": 1})
+    monkeypatch.setattr("napari_magtex.estimate.train._SAVE_EVERY", 3)
+    work = train_estimator(e, tmp_path / "stopped.safetensors", device="cpu")
+    for step in work:
+        if isinstance(step, Progress) and step.what.startswith("training") and step.done == 4:
+            break
+    work.close()
+    resumed = [
+        step.done
+        for step in train_estimator(e, tmp_path / "stopped.safetensors", device="cpu")
+        if isinstance(step, Progress) and step.what.startswith("training")
+    ]
+    assert resumed == [4, 5, 6]  # after the checkpoint at 3
+    stopped = Estimator.load(tmp_path / "stopped.safetensors", device="cpu")
+    monkeypatch.setattr("napari_magtex.estimate.train.Checkpoint.restore", lambda self: 0)
+    drain(train_estimator(e, tmp_path / "whole.safetensors", device="cpu"))
+    whole = Estimator.load(tmp_path / "whole.safetensors", device="cpu")
+    for key, tensor in stopped.network.state_dict().items():
+        assert torch.allclose(tensor, whole.network.state_dict()[key], atol=1e-4), key
+
+
+def test_the_papers_network_trains_by_the_same_way(experiment_with, same_cache, tmp_path):
+    e = experiment_with(training={"network": "wang2020", "steps": 1})
+    assert drain(train_estimator(e, tmp_path / "w.safetensors", device="cpu")) == tmp_path / "w.safetensors"
+    assert Estimator.load(tmp_path / "w.safetensors", device="cpu").card["network"] == "wang2020"
+
+
+def test_checkpoints_hold_weights_and_moments(tmp_path):
+    torch.manual_seed(0)
+
+    def trained(steps):
+        network = build("windows-cnn", 1, 2)
+        optimiser = torch.optim.AdamW(network.parameters())
+        for _ in range(steps):
+            network.loss(network(torch.ones(2, 1, 40, 40)), torch.zeros(2, 2)).backward()
+            optimiser.step()
+        return network, optimiser
+
+    checkpoint = Checkpoint(tmp_path / "c.safetensors", *trained(2))
+    checkpoint.save(2)
+    other = Checkpoint(tmp_path / "c.safetensors", *trained(0))
+    assert other.restore() == 2
+    for a, b in zip(checkpoint.network.parameters(), other.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+        for moment in ("exp_avg", "exp_avg_sq", "step"):
+            assert torch.equal(checkpoint.optimiser.state[a][moment], other.optimiser.state[b][moment])
+    (tmp_path / "c.safetensors").write_bytes(b"cut short")
+    assert other.restore() == 0
+    assert Checkpoint(tmp_path / "none.safetensors", *trained(0)).restore() == 0
+
+
+def test_crops_of_a_size_lie_at_other_places_for_another_seed():
+    values = np.arange(2 * 64 * 64, dtype=np.float32).reshape(2, 1, 64, 64)
+    assert crops(values, 40, 0).shape == (2, 1, 40, 40)
+    assert not np.array_equal(crops(values, 40, 0), crops(values, 40, 1))
+    assert np.array_equal(crops(values, 64, 0), values)
+
+
+def test_lorentz_films_are_drawn_with_the_experiments_optics(experiment_with):
+    e = experiment_with(picture={"contrast": "lorentz", "defocus_um": 150.0, "voltage_kV": 120.0})
+    m = np.random.default_rng(0).normal(size=(3, 48, 48)).astype(np.float32)
+    clean, noisy = draw(m, 3.84e5, e), draw(m, 3.84e5, e, dose=200)
+    assert clean.contrast is Contrast.LORENTZ
+    assert clean.meta["defocus_um"] == pytest.approx(150)
+    assert clean.meta["voltage_kV"] == pytest.approx(120)
+    assert (noisy.pixels - clean.pixels).std() == pytest.approx(200**-0.5, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"parameters": {"A_pJ_per_m": 8, "D_mJ_per_m2": 2}}, "every constant is a number"),
+        ({"picture": {"contrast": "kerr"}}, "spin, lorentz"),
+        ({"conditions": {"temperature_K": 300}}, "temperature_K = 300"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_anything_is_computed(experiment_with, tmp_path, sections, words):
+    with pytest.raises(BadExperiment, match=words):
+        next(train_estimator(experiment_with(**sections), tmp_path / "e.safetensors"))
+
+
+def test_ranges_that_make_no_texture_are_refused(experiment_with, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    saturated = experiment_with(conditions={"field_T": 5.0}, training={"films": 2})
+    with pytest.raises(BadExperiment, match="no film of the ranges has a texture"):
+        drain(train_estimator(saturated, tmp_path / "e.safetensors", device="cpu"))
