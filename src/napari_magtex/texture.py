@@ -33,7 +33,7 @@ class SpinTexture:
     ----------
     m
         Directions (nz, ny, nx, 3) as m_x, m_y, m_z: unit vectors, or 0 where there is no material. Vectors of any
-        other length are normalised. Layer 0 is the bottom; row 0 is the top of the picture (largest y), m_y > 0 points up.
+        other length are normalised. Layer 0 is the bottom; row 0 is the top (largest y), and m_y > 0 points up.
     cell
         Cell size (dz, dy, dx) in metres; None where it is unknown.
     saturation

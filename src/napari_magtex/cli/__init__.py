@@ -1,0 +1,47 @@
+"""`magtex`: the work of the plugin without a window."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Annotated
+
+import typer
+
+from napari_magtex import __version__
+from napari_magtex.cli import analyse, look, simulate, train
+
+app = typer.Typer(
+    help="Magnetic textures: name the state, estimate A, D and Ms, simulate.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a fault of ours is reported with a plain traceback
+)
+app.command()(analyse.classify)
+app.command()(analyse.estimate)
+app.add_typer(train.app, name="train")
+app.command()(simulate.simulate)
+app.add_typer(simulate.lorentz, name="lorentz")
+app.command()(look.info)
+app.command()(look.models)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _tell_warning(message: Warning | str, *_: object, **__: object) -> None:
+    typer.echo(f"warning: {message}", err=True)
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Magnetic textures: name the state, estimate A, D and Ms, simulate."""
+    context.with_resource(warnings.catch_warnings())  # put back when the command ends
+    warnings.showwarning = _tell_warning

@@ -1,0 +1,113 @@
+"""How the command line's options are written and read: an option that makes no sense is bad usage, exit code 2."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_magtex.compute import Device
+from napari_magtex.errors import MagtexError
+from napari_magtex.picture import Contrast, Region
+
+
+class Seen(StrEnum):
+    """The contrasts that a user may name, or auto: look at the picture."""
+
+    AUTO = "auto"
+    SPIN = "spin"
+    WHEEL = "wheel"
+    LORENTZ = "lorentz"
+    KERR = "kerr"
+    MFM = "mfm"
+
+    @property
+    def contrast(self) -> Contrast | None:
+        """None for auto."""
+        return None if self is Seen.AUTO else Contrast(self.value)
+
+
+class Numbers(tuple[float, ...]):
+    """What an option of several numbers holds."""
+
+
+def numbers(text: str, count: int, form: str) -> Numbers:
+    """Read numbers set apart by commas."""
+    try:
+        values = Numbers(float(part) for part in text.split(","))
+    except ValueError:
+        values = Numbers()
+    if len(values) != count or not all(map(math.isfinite, values)):
+        raise typer.BadParameter(f"{text!r} is not {form}")
+    return values
+
+
+def region(text: str) -> Region:
+    """Read X0,Y0,X1,Y1 in whole pixels; whether it lies in a picture, each picture tells."""
+    form = "X0,Y0,X1,Y1 in whole pixels"
+    values = numbers(text, 4, form)
+    if any(value != int(value) for value in values):
+        raise typer.BadParameter(f"{text!r} is not {form}")
+    x0, y0, x1, y1 = map(int, values)
+    return Region(x0, y0, x1, y1)
+
+
+def tesla(text: str) -> Numbers:
+    """Read X,Y,Z."""
+    return numbers(text, 3, "X,Y,Z in tesla")
+
+
+def degrees(text: str) -> Numbers:
+    """Read a tilt and the direction of its axis."""
+    return numbers(text, 2, "DEG,AXIS in degrees")
+
+
+def number(text: str | float) -> float:
+    """Read a finite number."""
+    (value,) = numbers(str(text), 1, "a number")
+    return value
+
+
+def positive(text: str | float) -> float:
+    """Read a number above 0."""
+    value = number(text)
+    if value <= 0:
+        raise typer.BadParameter(f"{text} is not above 0")
+    return value
+
+
+def no_scheduler(address: str | None) -> None:
+    """Say that many machines come later, before anything is computed."""
+    if address:
+        raise typer.BadParameter("computing on a dask scheduler comes with a later version: leave it out")
+
+
+def usable(device: Device) -> None:
+    """Refuse a device that this machine has not, before any input is opened."""
+    if device in (Device.AUTO, Device.CPU):
+        return
+    from napari_magtex.compute import torch_device
+
+    try:
+        torch_device(device)
+    except MagtexError as error:
+        raise typer.BadParameter(str(error), param_hint="--device") from None
+
+
+Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Pictures, frames or textures.")]
+ContrastOption = Annotated[Seen, typer.Option("--contrast", help="What makes a pixel bright.")]
+Rois = Annotated[
+    list[Region] | None,
+    typer.Option("--roi", parser=region, metavar="X0,Y0,X1,Y1", help="Pixels, x right, y down; may be repeated."),
+]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+JsonOut = Annotated[Path | None, typer.Option("--json", dir_okay=False, metavar="FILE", help="Write answers as JSON.")]
+CsvOut = Annotated[Path | None, typer.Option("--csv", dir_okay=False, metavar="FILE", help="Write answers as CSV.")]
+Scheduler = Annotated[
+    str | None, typer.Option("--scheduler", metavar="URL", callback=no_scheduler, help="Not in this version.")
+]
+Experiments = Annotated[str, typer.Argument(metavar="EXPERIMENT.toml", help="What is simulated and how it is seen.")]
+Weights = Annotated[Path, typer.Option("--out", dir_okay=False, metavar="FILE.safetensors", help="Weights to write.")]

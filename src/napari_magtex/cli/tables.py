@@ -1,0 +1,57 @@
+"""Rows of the short tables on stdout: what a person wants to see first, in the units of the field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_magtex.states.definitions import State
+
+if TYPE_CHECKING:
+    from napari_magtex.results import Estimate, Provenance, Quantity, Verdict
+
+VERDICTS = ("file", "frame", "roi", "contrast", "state", "probability", "90 % set", "remark")
+ESTIMATES = ("file", "frame", "roi", "method", "A (pJ/m)", "D (mJ/m2)", "Ms (MA/m)", "period (nm)", "remark")
+REMARKS = {"state": "", "no_contrast": "nothing magnetic shows in this contrast", "out_of_range": "out of range"}
+
+
+def verdict_row(verdict: Verdict) -> list[str]:
+    """Return the cells of `VERDICTS`."""
+    return [
+        *_origin(verdict.provenance),
+        str(verdict.provenance.contrast),
+        State(verdict.state).caption,
+        f"{verdict.probability:.1%}",
+        ", ".join(State(key).caption for key in verdict.set),
+        REMARKS[verdict.verdict],
+    ]
+
+
+def estimate_row(estimate: Estimate) -> list[str]:
+    """Return the cells of `ESTIMATES`."""
+
+    def cell(name: str, quantity: Quantity, unit: float) -> str:
+        if name not in estimate.determined:
+            return "not determined"
+        value, low, high = (f"{number / unit:.3g}" for number in (quantity.value, quantity.low, quantity.high))
+        return f"{value} ({low} to {high})"
+
+    return [
+        *_origin(estimate.provenance),
+        estimate.method.replace("_", " "),
+        cell("A", estimate.A, 1e-12),
+        cell("D", estimate.D, 1e-3),
+        cell("Ms", estimate.Ms, 1e6),
+        cell("period", estimate.period, 1e-9),
+        "" if estimate.applicable else _doubts(estimate),
+    ]
+
+
+def _doubts(estimate: Estimate) -> str:
+    if estimate.residual is not None:
+        return f"not at rest: {estimate.residual:.0%} of the torques are left"
+    return "; ".join(estimate.provenance.settings.get("doubts", ())) or "not the estimator's experiment"
+
+
+def _origin(provenance: Provenance) -> list[str]:
+    roi = ",".join(map(str, provenance.roi)) if provenance.roi else ""
+    return [provenance.file, str(provenance.frame), roi]

@@ -1,0 +1,349 @@
+"""magtex: what it answers, what it writes, how it fails, as DESIGN fixes it for those who script it."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from PIL import Image
+from typer.testing import CliRunner
+
+from napari_magtex.cli import app
+from napari_magtex.io.ovf import read_ovf, write_ovf
+from napari_magtex.texture import SpinTexture
+
+VERDICT_KEYS = (
+    "file frame contrast roi verdict state probability probabilities set hidden applicable applicability model version"
+)
+ESTIMATE_KEYS = "file frame contrast roi method A D D_sign Ms period applicable determined estimator version"
+ONE_STATE = """
+[conditions]
+field_T = 0.18
+[film]
+shape = [48, 64]
+[parameters]
+A_pJ_per_m = 8.78
+D_mJ_per_m2 = 1.58
+Ms_MA_per_m = 0.384
+[start]
+kind = "helix"
+"""
+
+
+def magtex(*arguments):
+    """Run a command; return its exit code, stdout and stderr."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def pixels_of(path):
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def helix(shape=(128, 128), period=17.5, cell=4e-9):
+    angle = 2 * np.pi * np.arange(shape[1]) / period
+    m = np.zeros((*shape, 3), dtype=np.float32)
+    m[..., 1], m[..., 2] = np.sin(angle), np.cos(angle)
+    return SpinTexture.from_layer(m, cell=(cell,) * 3, saturation=3.84e5)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder that commands run in, with a texture, a grey picture without a pixel size, and a broken file."""
+    monkeypatch.chdir(tmp_path)
+    write_ovf(tmp_path / "helix.ovf", helix())
+    grey = (127 + 100 * helix().m[0, ..., 2]).astype(np.uint8)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    (tmp_path / "broken.ovf").write_bytes((tmp_path / "helix.ovf").read_bytes()[:5000])
+    (tmp_path / "one.toml").write_text(ONE_STATE)
+    return tmp_path
+
+
+class TestClassify:
+    def test_it_answers_in_json_csv_and_a_table(self, folder):
+        code, out, err = magtex("classify", "./helix.ovf", "--json", "v.json", "--csv", "v.csv")
+        assert (code, err) == (0, "")
+        (row,) = json.loads((folder / "v.json").read_text())
+        assert " ".join(row) == VERDICT_KEYS
+        assert row["file"] == "./helix.ovf"  # the path as given
+        assert (row["frame"], row["contrast"], row["roi"]) == (0, "spin", None)
+        assert row["verdict"] in {"state", "no_contrast", "out_of_range"}
+        assert len(row["probabilities"]) == 9
+        assert sum(row["probabilities"].values()) == pytest.approx(1)
+        assert row["set"]
+        (flat,) = pd.read_csv(folder / "v.csv").to_dict("records")
+        assert flat["probabilities_fm_stripes"] == pytest.approx(row["probabilities"]["fm_stripes"])
+        assert "./helix.ovf" in out
+
+    def test_several_regions_give_several_rows(self, folder):
+        regions = ("--roi", "0,0,64,64", "--roi", "32,32,128,128")
+        code, _, _ = magtex("classify", "grey.png", *regions, "--contrast", "kerr", "--json", "v.json")
+        rows = json.loads((folder / "v.json").read_text())
+        assert code == 0
+        assert [row["roi"] for row in rows] == [[0, 0, 64, 64], [32, 32, 128, 128]]
+        assert {row["contrast"] for row in rows} == {"kerr"}
+        assert all(row["probabilities"][hidden] == 0 for row in rows for hidden in row["hidden"])
+
+    def test_what_fails_is_told_and_the_others_are_answered(self, folder):
+        code, out, err = magtex("classify", "nowhere.png", "helix.ovf", "broken.ovf", "--json", "v.json")
+        assert code == 1
+        assert [row["file"] for row in json.loads((folder / "v.json").read_text())] == ["helix.ovf"]
+        first, second = err.splitlines()
+        assert first.startswith("nowhere.png: ")
+        assert second.startswith("broken.ovf: ")
+        assert "Traceback" not in out + err
+
+    @pytest.mark.parametrize("roi", ["0,0,64,129", "-1,0,64,64", "9,9,9,64"])
+    def test_a_region_that_does_not_fit_fails_its_input_as_a_whole(self, folder, roi):
+        code, _, err = magtex("classify", "grey.png", "--roi", "0,0,64,64", "--roi", roi, "--json", "v.json")
+        assert code == 1
+        assert re.fullmatch(rf"grey\.png: the region {roi} .*\n", err)
+        assert json.loads((folder / "v.json").read_text()) == []
+
+    def test_attention_is_a_picture_of_the_same_size_that_is_not_constant(self, folder):
+        code, _, _ = magtex("classify", "helix.ovf", "--attention", "maps", "--roi", "0,0,100,80", "--contrast", "spin")
+        assert code == 0
+        (path,) = (folder / "maps").iterdir()
+        pixels = pixels_of(path)
+        assert path.name == "helix_f0_0-0-100-80_attention.png"
+        assert pixels.shape == (80, 100, 3)
+        assert pixels.std() > 0
+
+    def test_two_inputs_of_one_stem_do_not_overwrite_each_others_attention(self, folder):
+        (folder / "other").mkdir()
+        write_ovf(folder / "other" / "helix.ovf", helix((64, 96)))
+        assert magtex("classify", "helix.ovf", "other/helix.ovf", "--attention", "maps")[0] == 0
+        sizes = {pixels_of(path).shape for path in (folder / "maps").iterdir()}
+        assert len(sizes) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("classify",),
+        ("classify", "helix.ovf", "--contrast", "phase"),
+        ("classify", "helix.ovf", "--device", "abacus"),
+        ("classify", "helix.ovf", "--roi", "1,2,3"),
+        ("classify", "helix.ovf", "--roi", "1,2,3,x"),
+        ("classify", "helix.ovf", "--roi", "0,0,40.5,40"),
+        ("classify", "helix.ovf", "--scheduler", "tcp://10.0.0.1:8786"),
+        ("classify", "helix.ovf", "--json", "."),
+        ("estimate", "helix.ovf", "--pixel-size", "0"),
+        ("estimate", "helix.ovf", "--pixel-size", "nan"),
+        ("estimate", "helix.ovf", "--field", "0.1"),
+        ("estimate", "helix.ovf", "--estimator", "no-such-estimator"),
+        ("simulate", "one.toml", "--out", "many.zarr"),
+        ("simulate", "one.toml"),
+        ("lorentz", "simulate", "helix.ovf", "--out", "f.tif"),
+        ("lorentz", "simulate", "helix.ovf", "--defocus", "much", "--out", "f.tif"),
+        ("lorentz", "simulate", "helix.ovf", "--defocus", "500", "--out", "f.jpg"),
+        ("lorentz", "simulate", "helix.ovf", "--defocus", "500", "--tilt", "3", "--out", "f.tif"),
+        ("no-such-command",),
+    ],
+)
+def test_bad_usage_is_exit_code_2_and_computes_nothing(folder, arguments):
+    before = sorted(path.name for path in folder.iterdir())
+    code, _, err = magtex(*arguments)
+    assert code == 2
+    assert "Traceback" not in err
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_device_that_is_not_here_is_bad_usage(folder):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has the device whose absence is tested")
+    code, _, err = magtex("classify", "helix.ovf", "--device", "cuda")
+    assert code == 2
+    assert "no cuda device" in err
+
+
+class TestEstimate:
+    def test_a_vector_file_gets_a_row_of_each_method(self, folder):
+        field = ("--field", "0,0,0")
+        code, out, err = magtex("estimate", "helix.ovf", *field, "--json", "e.json", "--csv", "e.csv", "--maps", "maps")
+        assert (code, err) == (0, "")
+        network, torque = json.loads((folder / "e.json").read_text())
+        assert " ".join(network) == ESTIMATE_KEYS
+        assert (network["method"], torque["method"]) == ("network", "torque_balance")
+        assert "residual" in torque
+        assert "residual" not in network
+        for row in (network, torque):
+            assert row["D_sign"] in {-1, 0, 1}
+            assert set(row["determined"]) <= {"A", "D", "Ms", "Ku", "period", "A_over_D"}
+            for name, unit in (("A", "J/m"), ("D", "J/m^2"), ("Ms", "A/m"), ("period", "m")):
+                quantity = row[name]
+                assert quantity["unit"] == unit
+                assert quantity["low"] <= quantity["value"] <= quantity["high"]
+        assert {"A_value", "D_low", "Ms_high", "period_unit"} <= set(pd.read_csv(folder / "e.csv").columns)
+        assert "torque balance" in out
+        maps = {path.name: tifffile.imread(path) for path in (folder / "maps").iterdir()}
+        assert set(maps) == {f"helix_f0_map_{name}.tif" for name in ("A", "D", "Ms")}
+        assert all(values.ndim == 2 and np.isfinite(values).all() for values in maps.values())
+
+    def test_without_a_pixel_size_it_refuses_and_with_one_it_answers(self, folder):
+        rgb = (255 * (helix().m[0] + 1) / 2).astype(np.uint8)
+        Image.fromarray(rgb).save(folder / "spins.png")
+        code, _, err = magtex("estimate", "spins.png", "--contrast", "spin")
+        assert code == 1
+        assert re.fullmatch(r"spins\.png: .*pixel size.*\n", err)
+        assert magtex("estimate", "spins.png", "--contrast", "spin", "--pixel-size", "4")[0] == 0
+
+    def test_a_kerr_frame_is_refused_in_one_line(self, folder):
+        code, _, err = magtex("estimate", "grey.png", "--contrast", "kerr", "--pixel-size", "4")
+        assert code == 1
+        assert re.fullmatch(r"grey\.png: .*kerr.*\n", err)
+
+    def test_fewer_than_40_cells_are_refused_in_one_line(self, folder):
+        write_ovf(folder / "small.ovf", helix((36, 36)))
+        code, _, err = magtex("estimate", "small.ovf")
+        assert code == 1
+        assert re.fullmatch(r"small\.ovf: .*\n", err)
+        assert "36" in err
+
+    def test_a_damaged_estimator_fails_the_input(self, folder):
+        (folder / "bad.safetensors").write_bytes(b"\x00" * 100)
+        code, _, err = magtex("estimate", "helix.ovf", "--estimator", "bad.safetensors")
+        assert code == 1
+        assert "bad.safetensors is damaged" in err
+
+
+class TestSimulate:
+    def test_one_state_becomes_a_texture_with_its_cell_and_saturation(self, folder):
+        code, out, _ = magtex("simulate", "one.toml", "--out", "state.ovf")
+        assert code == 0
+        assert "state.ovf" in out
+        texture = read_ovf(folder / "state.ovf")[0].texture()
+        assert texture.shape == (1, 48, 64)
+        assert texture.cell == pytest.approx((4e-9, 4e-9, 4e-9))
+        assert texture.saturation == pytest.approx(3.84e5, rel=1e-5)
+        assert texture.m[..., 2].std() > 0.1  # not the uniform state
+
+    def test_ranges_are_no_one_state(self, folder):
+        (folder / "many.toml").write_text(ONE_STATE.replace("= 8.78", "= {low = 6, high = 9}"))
+        code, _, err = magtex("simulate", "many.toml", "--out", "state.ovf")
+        assert code == 1
+        assert re.fullmatch(r"many\.toml: .*A.*\n", err)
+        assert not (folder / "state.ovf").exists()
+
+    def test_an_experiment_that_makes_no_sense_says_which_key(self, folder):
+        (folder / "wrong.toml").write_text(ONE_STATE.replace("shape", "shap"))
+        code, _, err = magtex("simulate", "wrong.toml", "--out", "state.ovf")
+        assert code == 1
+        assert re.fullmatch(r"wrong\.toml: .*shap.*\n", err)
+
+
+class TestLorentz:
+    def test_the_frame_carries_its_pixel_size_and_is_read_back(self, folder):
+        code, _, err = magtex("lorentz", "simulate", "helix.ovf", "--defocus", "500", "--dose", "400", "--out", "f.tif")
+        assert (code, err) == (0, "")
+        pixels = tifffile.imread(folder / "f.tif")
+        assert pixels.shape == (128, 128)
+        assert pixels.dtype == np.float32
+        assert pixels.mean() == pytest.approx(1, abs=0.02)
+        assert pixels.std() > 0.01
+        code, out, _ = magtex("info", "f.tif")
+        assert code == 0
+        assert "4 x 4" in out
+        assert "lorentz" in out
+
+    def test_underfocus_and_overfocus_are_each_others_opposite(self, folder):
+        for defocus in ("50", "-50"):
+            assert magtex("lorentz", "simulate", "helix.ovf", "--defocus", defocus, "--out", f"{defocus}.tif")[0] == 0
+        under, over = (tifffile.imread(folder / f"{d}.tif") - 1 for d in ("50", "-50"))
+        assert np.corrcoef(under.ravel(), over.ravel())[0, 1] < -0.9
+
+    def test_a_cycloid_shows_when_it_is_tilted_alone(self, folder):
+        cycloid = helix(period=16).m[..., [1, 0, 2]]  # along x, turning in the xz plane; 8 whole periods
+        write_ovf(folder / "cycloid.ovf", SpinTexture(cycloid, cell=(4e-9,) * 3, saturation=3.84e5))
+        for tilt in ("0,0", "20,0"):
+            options = ("--defocus", "500", "--tilt", tilt, "--out", f"{tilt}.tif")
+            assert magtex("lorentz", "simulate", "cycloid.ovf", *options)[0] == 0
+        flat, tilted = (tifffile.imread(folder / f"{tilt}.tif").std() for tilt in ("0,0", "20,0"))
+        assert flat < 1e-5
+        assert tilted > 1e-3
+
+    def test_a_picture_is_no_texture(self, folder):
+        code, _, err = magtex("lorentz", "simulate", "grey.png", "--defocus", "500", "--out", "f.tif")
+        assert code == 1
+        assert err.startswith("grey.png: one texture is needed")
+
+
+class TestRealFiles:
+    """Files of other people's programs and microscopes, which are not in this repository."""
+
+    def test_every_kind_is_classified(self, folder, real_data):
+        paths = [
+            real_data / "ovf" / "mumax3" / "binary4.ovf",
+            real_data / "ovf" / "spirit" / "FM_skyrmion.ovf",
+            real_data / "spinpng" / "mumax3_website" / "example8_m000000.png",
+            real_data / "ltem" / "bender_FGT" / "190K_lf10_hf10.tif",
+            real_data / "kerr" / "KerrPy" / "bubble_large.png",
+        ]
+        code, _, err = magtex("classify", *paths, "--json", "v.json")
+        assert (code, err) == (0, "")
+        rows = json.loads((folder / "v.json").read_text())
+        assert [row["file"] for row in rows] == [str(path) for path in paths]
+        assert [row["contrast"] for row in rows[:3]] == ["spin"] * 3
+
+    def test_another_experiment_than_the_estimators_is_answered_and_called_so(self, folder, real_data):
+        frame = real_data / "ltem" / "bender_FGT" / "190K_lf10_hf10.tif"
+        spins = real_data / "spinpng" / "mumax3_website" / "example8_m000000.png"
+        for path, contrast in ((frame, "lorentz"), (spins, "spin")):
+            options = ("--contrast", contrast, "--pixel-size", "4", "--json", "e.json")
+            code, _, err = magtex("estimate", path, *options)
+            assert (code, err) == (0, "")
+            (row,) = json.loads((folder / "e.json").read_text())
+            assert row["applicable"] is False
+
+    @pytest.mark.parametrize(
+        ("name", "options"),
+        [
+            ("kerr/KerrPy/bubble_large.png", ("--contrast", "kerr", "--pixel-size", "328")),
+            ("ovf/spirit/FM_skyrmion.ovf", ()),
+            ("ovf/oommf/ellipsoid-wrap.omf", ()),
+            ("ovf/ianchung_bad/unclosed_datablock.ovf", ()),
+        ],
+    )
+    def test_what_cannot_be_estimated_is_told_in_one_line(self, folder, real_data, name, options):
+        code, _, err = magtex("estimate", real_data / name, *options)
+        assert code == 1
+        (line,) = err.splitlines()
+        assert line.startswith(f"{real_data / name}: ")
+        assert "unforeseen" not in line
+
+
+def test_info_tells_what_files_hold_and_which_it_cannot_read(folder):
+    code, out, err = magtex("info", "helix.ovf", "grey.png", "broken.ovf")
+    assert code == 1
+    assert "128 x 128 x 1" in out
+    assert "unknown" in out
+    assert err.startswith("broken.ovf: ")
+
+
+def test_models_lists_the_shipped_networks():
+    code, out, _ = magtex("models")
+    assert code == 0
+    assert {"nine-states", "fege-spin", "fege-lorentz"} <= set(out.split())
+
+
+def test_training_says_which_experiment_it_cannot_use(folder):
+    code, _, err = magtex("train", "estimator", "one.toml", "--out", "e.safetensors")
+    assert code == 1
+    assert err.startswith("one.toml: ")
+    code, _, err = magtex("train", "classifier", "nowhere.toml", "--out", "c.safetensors")
+    assert code == 1
+    assert err.startswith("nowhere.toml: ")
+
+
+def test_help_and_version_leave_with_0():
+    assert magtex("--help")[0] == 0
+    code, out, _ = magtex("--version")
+    assert code == 0
+    assert re.fullmatch(r"\d+\.\d+\S*\n", out)
