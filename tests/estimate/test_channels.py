@@ -113,5 +113,7 @@ def test_what_cannot_be_estimated_is_refused(experiment_with, lorentz):
         channels(spin_picture(helix((64, 64)), pixel=2 * NM), experiment_with())
     with pytest.raises(Unsuitable, match=r"0\.3 nm are an atomic lattice"):
         channels(spin_picture(helix(), pixel=0.3 * NM), experiment_with())
+    with pytest.raises(Unsuitable, match="pixels of 1e\\+09 nm are too coarse"):
+        channels(spin_picture(helix((16, 16)), pixel=1.0), experiment_with())
     with pytest.raises(BadRegion, match="no magnetic material"):
         channels(spin_picture(np.zeros((64, 64, 3))), experiment_with())

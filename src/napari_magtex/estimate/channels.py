@@ -18,6 +18,7 @@ from napari_magtex.picture import Contrast, Picture
 
 SMALLEST_CELLS = 40  # of the film, along each side
 _ATOMIC = 1e-9  # metres: a spin picture of smaller cells shows atoms
+_COARSEST = 4.0  # cells in a pixel: beyond it interpolation makes up the walls that the network reads
 
 _FULL_SCALES = (1, 255, 65535)
 
@@ -52,7 +53,7 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
     Raises
     ------
     Unsuitable
-        Another contrast, an atomic lattice, fewer than 40 x 40 cells.
+        Another contrast, an atomic lattice, pixels much coarser than a cell, fewer than 40 x 40 cells.
     UncalibratedPicture
         The pixel size is unknown.
     """
@@ -82,6 +83,11 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
         raise BadRegion("there is no magnetic material inside the region")
     cells = tuple(d for d in experiment.cell[1:])
     factors = tuple(pixel / cell for pixel, cell in zip(picture.pixel_size, cells, strict=True))
+    if max(factors) > _COARSEST:
+        raise Unsuitable(
+            f"pixels of {max(picture.pixel_size) * 1e9:.3g} nm are too coarse for an estimator of {cells[1] * 1e9:.3g} nm "
+            f"cells, of which {_COARSEST:g} may lie in one pixel: take a picture at higher magnification"
+        )
     shape = tuple(max(1, round(n * factor)) for n, factor in zip(picture.shape, factors, strict=True))
     if min(shape) < SMALLEST_CELLS:
         raise Unsuitable(
