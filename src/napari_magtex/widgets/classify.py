@@ -1,0 +1,270 @@
+"""The dock Classify state: the magnetic state of a picture or of every frame of a stack, where the network looked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from napari.utils.colormaps import Colormap, ensure_colormap
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+from napari_magtex.compute import Device, Progress
+from napari_magtex.errors import MagtexError, UnusablePicture
+from napari_magtex.picture import Contrast, Picture, Region
+from napari_magtex.states.definitions import State
+from napari_magtex.widgets.choices import DEVICES, Choice
+from napari_magtex.widgets.dock import Dock, wrapped_label
+from napari_magtex.widgets.pictures import part_of, picture_of, shown_frame, stack_shape
+from napari_magtex.widgets.plots import StateTrack, VerdictChart
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_magtex.classify.predict import Classifier
+    from napari_magtex.results import Verdict
+
+BATCH = 8  # pictures between two looks at Cancel
+NAMES = {
+    Contrast.SPIN: "a spin picture",
+    Contrast.WHEEL: "an induction map",
+    Contrast.LORENTZ: "Lorentz TEM",
+    Contrast.KERR: "Kerr light",
+    Contrast.MFM: "MFM",
+    Contrast.PHASE: "a phase map",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """What is classified: one frame of a layer, or a region of it."""
+
+    image: Image
+    frame: int
+    region: Region | None
+    contrast: Contrast | None
+
+    def picture(self) -> Picture:
+        """Read the pixels."""
+        return picture_of(self.image, frame=self.frame, roi=self.region, contrast=self.contrast)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A view and its verdict."""
+
+    view: View
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Where the network looked, (ny, nx) from 0 to 1, in the pixels of a view."""
+
+    view: View
+    state: State
+    values: NDArray[np.float32]
+
+
+class ClassifyDock(Dock):
+    """Names the state, shows the nine probabilities, and lays the attention over the input.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers it classifies.
+    model
+        Name or path of the classifier's weights.
+    """
+
+    def __init__(self, napari_viewer: Viewer, model: str | Path = "nine-states") -> None:
+        super().__init__(napari_viewer, "Classify state")
+        self.device = Choice(DEVICES)
+        self.form.rows.insertRow(self.form.rows.rowCount() - 1, "Device", self.device)
+        self.named: list[Named] = []
+        self._model = model
+        self._classifiers: dict[Device, Classifier] = {}
+
+        self.headline, self.remarks = wrapped_label(), wrapped_label()
+        self.chart, self.track = VerdictChart(self.viewer), StateTrack(self.viewer)
+        self.region = Choice()
+        for widget in (self.region, self.headline, self.chart, self.remarks, self.track, self._attention_row()):
+            self.column.addWidget(widget)
+        self.column.addWidget(self.save_row("csv", "json"))
+        self.column.addStretch()
+        self.region.currentIndexChanged.connect(self._show)
+        self.viewer.dims.events.point.connect(self._on_slider)
+        self._show()
+
+    def _attention_row(self) -> QWidget:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.target = Choice({"For the state named": None} | {f"For {state.caption}": state for state in State})
+        self.attend = QPushButton("Show attention")
+        self.attend.clicked.connect(self._on_attend)
+        self.runner.ended.connect(self._show)
+        layout.addWidget(self.target, stretch=1)
+        layout.addWidget(self.attend)
+        return row
+
+    # ---- computing
+
+    def prepare(self) -> Iterator[Any]:
+        """Read the form; verdicts follow in batches."""
+        image, contrast = self.form.image, self.form.contrast.value
+        regions, frames = self.form.regions(), self.form.chosen_frames()
+        views = [View(image, frame, region, contrast) for frame in frames for region in regions]
+        self.named.clear()
+        self.region.offer({f"Region {n} of {len(regions)}": n for n in range(1, len(regions) + 1)})
+        self._show()
+        return _verdicts(views, self._loader())
+
+    def take(self, answer: Any) -> None:
+        """Show verdicts as they come, or a heatmap."""
+        if isinstance(answer, Heatmap):
+            self._add_attention(answer)
+        else:
+            self.named += answer
+            self._show()
+
+    def results(self) -> list[Verdict]:
+        """Return the verdicts, frame by frame."""
+        if not self.named:
+            raise UnusablePicture("nothing is classified yet: press Classify state first")
+        return [named.verdict for named in self.named]
+
+    def _loader(self) -> Callable[[], Classifier]:
+        device = self.device.value
+
+        def load() -> Classifier:
+            from napari_magtex.classify.predict import Classifier
+
+            if device not in self._classifiers:
+                self._classifiers[device] = Classifier.load(self._model, device)
+            return self._classifiers[device]
+
+        return load
+
+    def _on_attend(self) -> None:
+        if (named := self.current()) is not None:
+            self.runner.run(_heatmap(named, self.target.value, self._loader()))
+
+    # ---- showing
+
+    def current(self) -> Named | None:
+        """Return what the sliders and the choice of a region point at, if it is classified."""
+        if not self.named:
+            return None
+        shown = shown_frame(self.named[0].view.image, self.viewer.dims.point)
+        here = [named for named in self.named if named.view.frame == shown]
+        place = (self.region.value or 1) - 1
+        return here[place] if place < len(here) else None
+
+    def _show(self, _event: Any = None) -> None:
+        self.region.setVisible(self.region.count() > 1)
+        view = self.named[0].view if self.named else None
+        self.track.setVisible(view is not None and stack_shape(view.image) != ())
+        if self.track.isVisibleTo(self):
+            per_frame, place = max(self.region.count(), 1), self.region.value or 1
+            self.track.show_verdicts([named.verdict for named in self.named[place - 1 :: per_frame]])
+        self._on_slider()
+
+    def _on_slider(self, _event: Any = None) -> None:
+        named = self.current()
+        verdict = named.verdict if named else None
+        self.chart.show_verdict(verdict)
+        self.headline.setText(headline(verdict) if verdict else "")
+        self.headline.setVisible(verdict is not None)
+        self.remarks.setText(remarks(verdict) if verdict else "")
+        self.remarks.setVisible(bool(self.remarks.text()))
+        self.attend.setEnabled(verdict is not None and not self.runner.running)
+        if self.track.isVisibleTo(self):
+            self.track.show_frame(shown_frame(self.named[0].view.image, self.viewer.dims.point))
+
+    def _add_attention(self, heatmap: Heatmap) -> None:
+        view = heatmap.view
+        corner = (view.region.y0, view.region.x0) if view.region else (0, 0)
+        self.add_result(
+            heatmap.values[(np.newaxis,) * len(stack_shape(view.image))],
+            f"attention to {heatmap.state.caption}: {view.image.name}",
+            part_of(view.image, view.frame, origin=corner),
+            colormap=_veil(),
+            contrast_limits=(0, 1),
+            blending="translucent_no_depth",
+        )
+
+
+def _veil() -> Colormap:
+    """Return a colour map that lets the picture through where nothing is told."""
+    colours = np.array(ensure_colormap("inferno").colors)
+    colours[:, 3] = np.linspace(0, 0.8, len(colours))
+    return Colormap(colours, name="attention")
+
+
+def headline(verdict: Verdict) -> str:
+    """Say the verdict in a line of rich text."""
+    seen_in = NAMES[verdict.provenance.contrast]
+    if verdict.verdict == "no_contrast":
+        return f"<b style='font-size:large'>No magnetic contrast</b> in {seen_in}"
+    name = State(verdict.state).caption
+    line = f"<b style='font-size:large'>{name}</b>, {100 * verdict.probability:.0f} % in {seen_in}"
+    return line if verdict.applicable else f"{line}, but <b>out of range</b>"
+
+
+def remarks(verdict: Verdict) -> str:
+    """Say what else the person must know: how sure, what is hidden, whether to believe it."""
+    lines = []
+    if verdict.verdict == "no_contrast":
+        lines.append("Uniform, antiferromagnetic, or a texture that this contrast does not show.")
+    if not verdict.applicable:
+        lines.append(
+            f"Unlike what the network was trained on (applicability {verdict.applicability:.2f}): do not rely on it."
+        )
+    others = [State(state).caption for state in verdict.set if state != verdict.state]
+    if others:
+        lines.append("The 90 % set also holds: " + ", ".join(others) + ".")
+    if verdict.hidden:
+        seen_in = NAMES[verdict.provenance.contrast]
+        lines.append(f"{len(verdict.hidden)} of the nine states cannot be seen in {seen_in}.")
+    return "<br>".join(lines)
+
+
+def _verdicts(views: Sequence[View], load: Callable[[], Classifier]) -> Iterator[Progress | list[Named]]:
+    """Classify views batch by batch; a frame that cannot be used does not lose the others, and is told at the end."""
+    from napari_magtex.classify.predict import classify
+
+    yield Progress(0, len(views), "loading the network")
+    classifier = load()
+    refused: list[str] = []
+    for start in range(0, len(views), BATCH):
+        batch, pictures = [], []
+        for view in views[start : start + BATCH]:
+            try:
+                pictures.append(view.picture())
+            except MagtexError as error:
+                refused.append(str(error) if len(views) == 1 else f"frame {view.frame}: {error}")
+            else:
+                batch.append(view)
+        for step in classify(pictures, classifier) if pictures else ():
+            if isinstance(step, Progress):
+                yield Progress(start + step.done, len(views), "picture")
+            else:
+                yield [Named(view, verdict) for view, verdict in zip(batch, step, strict=True)]
+    if refused:
+        more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
+        raise UnusablePicture("; ".join(refused[:3]) + more)
+
+
+def _heatmap(named: Named, state: State | None, load: Callable[[], Classifier]) -> Iterator[Progress | Heatmap]:
+    from napari_magtex.explain.attention import attention
+
+    yield Progress(0, 0, "looking where the network looked")
+    state = State(state or named.verdict.state)
+    values = attention(named.view.picture(), load(), state)
+    mask = named.view.region.mask if named.view.region else None
+    yield Heatmap(named.view, state, values if mask is None else values * mask)

@@ -1,0 +1,158 @@
+"""What the docks share: a scrolling body, a runner that ends with the dock, saving results, adding result layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_magtex.errors import MagtexError
+from napari_magtex.widgets.choices import RESULT_KEY, InputForm
+from napari_magtex.widgets.worker import Runner, tell, warm_up
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_magtex.results import Result
+
+
+WIDE, LOWEST, SCROLL_BAR = 900, 260, 16  # pixels
+
+
+class Dock(QWidget):
+    """A dock that analyses a layer: a form, a button, and what comes out of it.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer that the dock belongs to; everything it knows, it keeps for this viewer.
+    action
+        What stands on the button.
+    """
+
+    def __init__(self, napari_viewer: Viewer, action: str) -> None:
+        super().__init__()
+        # plugins get a proxy, whose layers are new proxies at every look: nothing could be found again
+        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.form = InputForm(self.viewer)
+        self.runner = Runner(action, self.prepare, self.take, self.viewer)
+        asking, answering, body = QWidget(), QWidget(), QWidget()
+        question, self.column = QVBoxLayout(asking), QVBoxLayout(answering)
+        question.addWidget(self.form)
+        question.addWidget(self.runner)
+        question.addStretch()
+        for layout in (question, self.column):
+            layout.setContentsMargins(0, 0, 0, 0)
+        self.halves = QBoxLayout(QBoxLayout.Direction.TopToBottom, body)
+        self.halves.addWidget(asking, stretch=0)
+        self.halves.addWidget(answering, stretch=1)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # always there: a bar that comes when wrapped text grows would lie over the body until the next layout
+        self.area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.area.setWidget(body)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.area)
+        warm_up()
+
+    def prepare(self) -> Iterator[Any]:
+        """Read the form and return the computation; subclasses know which."""
+        raise NotImplementedError
+
+    def take(self, answer: Any) -> None:
+        """Show one answer of the computation."""
+        raise NotImplementedError
+
+    def results(self) -> Sequence[Result]:
+        """Return what Save writes."""
+        raise NotImplementedError
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return a size that cuts nothing at the side; down the page the area scrolls."""
+        body = self.area.widget()
+        return QSize((body.minimumSizeHint().width() if body else 0) + SCROLL_BAR, LOWEST)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Lay answers below the questions, or beside them where the dock is wide, as at the window's bottom."""
+        super().resizeEvent(event)
+        wide = self.width() > WIDE
+        self.halves.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
+        self.halves.setStretch(0, 1 if wide else 0)
+        self.halves.setStretch(1, 3 if wide else 1)
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
+        """Stop computing when napari takes the widget out of its closed dock."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.runner.quit()
+        super().changeEvent(event)
+
+    def save(self, path: str | Path) -> None:
+        """Write the results as JSON where the name ends so, else as CSV."""
+        from napari_magtex.results import write_csv, write_json
+
+        try:
+            (write_json if Path(path).suffix.lower() == ".json" else write_csv)(self.results(), Path(path))
+        except OSError as error:
+            raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
+
+    def add_result(self, data: Any, name: str, placement: Mapping[str, Any], **looks: Any) -> Image:
+        """Add an image layer that holds a result; one of the same name that an analysis added before gives way."""
+        for layer in [old for old in self.viewer.layers if old.name == name and RESULT_KEY in old.metadata]:
+            self.viewer.layers.remove(layer)
+        chosen = set(self.viewer.layers.selection)
+        layer = Image(data, name=name, metadata={RESULT_KEY: name}, **placement, **looks)
+        self.viewer.add_layer(layer)
+        if chosen:
+            self.viewer.layers.selection = chosen  # a result does not take the selection from its input
+        return layer
+
+    def save_row(self, *endings: str) -> QWidget:
+        """Return a row of Save buttons."""
+        return button_row({f"Save {ending.upper()}": partial(self._ask_and_save, ending) for ending in endings})
+
+    def _ask_and_save(self, ending: str, _checked: bool = False) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, f"Save {ending.upper()}", f"results.{ending}", f"*.{ending}")
+        if name:
+            try:
+                self.save(name if Path(name).suffix else f"{name}.{ending}")
+            except MagtexError as error:
+                tell(error)
+
+
+def button_row(actions: Mapping[str, Callable[..., Any]]) -> QWidget:
+    """Return buttons side by side."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for text, action in actions.items():
+        button = QPushButton(text)
+        button.clicked.connect(action)
+        layout.addWidget(button)
+    return row
+
+
+def wrapped_label() -> QLabel:
+    """Return an empty label that breaks lines and whose text can be copied."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

@@ -1,0 +1,284 @@
+"""The dock Estimate parameters: A, D and Ms of regions, a table row for each, and their maps as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
+
+from napari_magtex.compute import Device, Progress, drain
+from napari_magtex.errors import MagtexError, ModelUnavailable, UncalibratedPicture, Unsuitable, UnusablePicture
+from napari_magtex.picture import Contrast, Picture, Region
+from napari_magtex.widgets.choices import DEVICES, Choice
+from napari_magtex.widgets.dock import Dock, wrapped_label
+from napari_magtex.widgets.layers import pixel_size_of
+from napari_magtex.widgets.pictures import part_of, picture_of, source_name, stack_shape, texture_of
+from napari_magtex.widgets.tables import UNITS, EstimateTable, estimate_row, table_view
+from napari_magtex.widgets.worker import tell
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_magtex.estimate.predict import ParameterMaps
+    from napari_magtex.results import Estimate
+
+BY_CONTRAST = "The one for the contrast"
+
+
+@dataclass(frozen=True)
+class Area:
+    """What is estimated: one frame of a layer, or a region of it; ``label`` tells it from the others."""
+
+    image: Image
+    frame: int
+    region: Region | None
+    label: str
+    contrast: Contrast | None
+    pixel_size: tuple[float, float]
+
+    def picture(self) -> Picture:
+        """Read the pixels."""
+        return picture_of(
+            self.image, frame=self.frame, roi=self.region, contrast=self.contrast, pixel_size=self.pixel_size
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One answer for an area; maps where the method makes them."""
+
+    area: Area
+    estimate: Estimate
+    maps: ParameterMaps | None = None
+
+
+class EstimateDock(Dock):
+    """Estimates A, D and Ms of every region chosen, and says what the picture does not fix.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers it measures.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer, "Estimate parameters")
+        self.rows: list[Row] = []
+        self.estimator, self.device = Choice(_shipped_estimators()), Choice(DEVICES)
+        self.pixel_size = _length_box()
+        self.maps = QCheckBox("Add maps of A, D and Ms as layers")
+        self.maps.setChecked(True)
+        last = self.form.rows.rowCount() - 1
+        self.form.rows.insertRow(last, "Estimator", self._estimator_row())
+        self.form.rows.insertRow(last + 1, "Pixel size", self.pixel_size)
+        self.form.rows.insertRow(last + 2, "Device", self.device)
+        self.form.rows.insertRow(last + 3, "", self.maps)
+        self.form.frames.value = False
+
+        self.table, self.remark = EstimateTable(), wrapped_label()
+        self.column.addWidget(table_view(self.table), stretch=1)
+        self.column.addWidget(self.remark)
+        self.column.addWidget(self.save_row("csv", "json"))
+        self.form.layer.currentIndexChanged.connect(self._on_layer)
+        self._on_layer()
+
+    def _estimator_row(self) -> QWidget:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        browse = QPushButton("Open…")
+        browse.clicked.connect(self._on_browse)
+        layout.addWidget(self.estimator, stretch=1)
+        layout.addWidget(browse)
+        return row
+
+    def _on_browse(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open an estimator", "", "Weights (*.safetensors)")
+        if name:
+            try:
+                self.offer_estimator(Path(name))
+            except MagtexError as error:
+                tell(error)
+
+    def offer_estimator(self, path: Path) -> None:
+        """Add trained weights to those offered, and choose them.
+
+        Raises
+        ------
+        ModelUnavailable
+            The file is no estimator of ours.
+        """
+        from napari_magtex.models.store import read_card
+
+        kind = read_card(path).get("kind")
+        if kind != "estimator":
+            raise ModelUnavailable(f"{path.name} is a model of the kind {kind!r}, an estimator is needed here")
+        self.estimator.offer(_shipped_estimators() | {path.stem: path})
+        self.estimator.value = path
+
+    def _on_layer(self, _event: Any = None) -> None:
+        image = self.form.layer.value
+        self.form.rows.setRowVisible(self.pixel_size, image is not None and pixel_size_of(image) is None)
+
+    # ---- computing
+
+    def prepare(self) -> Iterator[Any]:
+        """Read the form; a row follows for each region and frame."""
+        image, regions = self.form.image, self.form.regions()
+        typed = self.pixel_size.value() * 1e-9
+        pixel_size = pixel_size_of(image) or ((typed, typed) if typed > 0 else None)
+        if pixel_size is None:
+            raise UncalibratedPicture(
+                f"the pixel size of {image.name} is unknown, so no length can be measured: type it in nm, or try "
+                "Layers > Data > Read calibration"
+            )
+        areas = [
+            Area(image, frame, region, _label(number, len(regions)), self.form.contrast.value, pixel_size)
+            for frame in self.form.chosen_frames()
+            for number, region in enumerate(regions, start=1)
+        ]
+        self.rows.clear()
+        self._show()
+        return _estimates(areas, self.estimator.value, self.device.value)
+
+    def take(self, answer: Any) -> None:
+        """Show a row as it comes, and lay its maps over the picture."""
+        self.rows.append(answer)
+        self._show()
+        if answer.maps is not None and self.maps.isChecked():
+            self._add_maps(answer)
+
+    def results(self) -> list[Estimate]:
+        """Return the estimates, row by row."""
+        if not self.rows:
+            raise UnusablePicture("nothing is estimated yet: press Estimate parameters first")
+        return [row.estimate for row in self.rows]
+
+    # ---- showing
+
+    def _show(self) -> None:
+        self.table.show_rows([estimate_row(row.estimate, _spread(row.maps)) for row in self.rows])
+        refused = sum(not row.estimate.applicable for row in self.rows)
+        self.remark.setVisible(refused > 0)
+        self.remark.setText(
+            f"{refused} of {len(self.rows)} rows are not applicable: contrast, scale or texture are not those of the "
+            "estimator's experiment."
+        )
+
+    def _add_maps(self, row: Row) -> None:
+        maps, area = row.maps, row.area
+        assert maps is not None
+        lead = (np.newaxis,) * len(stack_shape(area.image))
+        placement = part_of(area.image, area.frame, origin=maps.origin, step=maps.stride_px)
+        for name, values in zip(maps.names, maps.values, strict=True):
+            unit, scale = UNITS[name]
+            shown = values * scale
+            self.add_result(
+                shown[lead],
+                f"{name} ({unit}){area.label}: {area.image.name}",
+                placement,
+                colormap="viridis",
+                contrast_limits=_limits(shown),
+                opacity=0.6,
+                visible=name == maps.names[0],  # the others would hide it
+                interpolation2d="nearest",
+            )
+
+
+def _shipped_estimators() -> dict[str, Any]:
+    """Return what the choice offers: a name behind each caption, None for the contrast's own."""
+    from napari_magtex.models.store import read_card, shipped
+
+    names = [name for name in shipped() if read_card(name).get("kind") == "estimator"]
+    return {BY_CONTRAST: None} | {name: name for name in names}
+
+
+def _length_box() -> QDoubleSpinBox:
+    """Return a field for nanometres in which 0 reads as unknown."""
+    box = QDoubleSpinBox()
+    box.setRange(0, 1e6)
+    box.setDecimals(4)
+    box.setSuffix(" nm")
+    box.setSpecialValueText("unknown")
+    return box
+
+
+def _label(number: int, count: int) -> str:
+    return f", region {number}" if count > 1 else ""
+
+
+def _spread(maps: ParameterMaps | None) -> dict[str, float]:
+    """Return the standard deviation of each parameter over the windows."""
+    if maps is None:
+        return {}
+    return {name: float(np.nanstd(values)) for name, values in zip(maps.names, maps.values, strict=True)}
+
+
+def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the range of a map that may hold NaN, never an empty one."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return (low, high) if high > low else (low - abs(low) / 100 - 1e-9, high + abs(high) / 100 + 1e-9)
+
+
+def _estimates(areas: Sequence[Area], chosen: str | Path | None, device: Device) -> Iterator[Progress | Row]:
+    """Estimate area by area; of a texture by its torque balance too, as a whole.
+
+    What one area or method refuses does not lose the others, and is told at the end.
+    """
+    from napari_magtex.estimate.predict import Estimator, estimate
+    from napari_magtex.estimate.torque_balance import torque_balance
+
+    count = len(areas)
+    yield Progress(0, count, "loading the network")
+    refused: list[str] = []
+    estimator: Estimator | None = None
+    for done, area in enumerate(areas):
+        try:
+            picture = area.picture()
+            if estimator is None:
+                contrast = picture.contrast or _contrast_of(picture, device)
+                estimator = Estimator.load(chosen or _default_estimator(contrast), device=device)
+            for step in estimate(replace(picture, contrast=contrast), estimator):
+                if isinstance(step, Progress):
+                    yield Progress(done * step.total + step.done, count * step.total, "windows")
+                else:
+                    yield Row(area, step.estimate, step.maps)
+        except MagtexError as error:
+            refused.append(f"{area.label.lstrip(', ')}: {error}".lstrip(": "))
+    texture = texture_of(areas[0].image)
+    if texture is not None and estimator is not None:
+        yield Progress(0, 0, "torque balance")
+        if texture.cell is None:
+            dy, dx = areas[0].pixel_size
+            texture = replace(texture, cell=(min(dy, dx), dy, dx))
+        try:
+            balance = torque_balance(texture, estimator.experiment, name=source_name(areas[0].image))
+            yield Row(areas[0], balance)
+        except MagtexError as error:
+            refused.append(f"torque balance: {error}")
+    if refused:
+        raise Unsuitable("; ".join(dict.fromkeys(refused)))
+
+
+def _contrast_of(picture: Picture, device: Device) -> Contrast:
+    """Let the classifier say what contrast a picture has."""
+    from napari_magtex.classify.predict import Classifier, classify
+
+    (verdict,) = drain(classify([picture], Classifier.load(device=device)))
+    return verdict.provenance.contrast
+
+
+def _default_estimator(contrast: Contrast) -> str:
+    from napari_magtex.estimate.estimator import DEFAULT_ESTIMATOR
+    from napari_magtex.models.store import shipped
+
+    name = DEFAULT_ESTIMATOR.format(contrast=contrast)
+    if name not in shipped():
+        raise Unsuitable(f"no estimator for {contrast} pictures is shipped: train one and open its file")
+    return name

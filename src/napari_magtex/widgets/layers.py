@@ -1,0 +1,119 @@
+"""Where a layer lies: the one place that composes transforms, units and pixel sizes of napari layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pint
+    from napari.layers import Layer
+
+Units = tuple["pint.Unit", ...]
+
+
+def placed_on(layer: Layer, *, origin: Sequence[float] = (), step: Sequence[float] = ()) -> dict[str, Any]:
+    """Return the keywords that lay a new layer over a part of another one, whatever its transform.
+
+    Parameters
+    ----------
+    layer
+        What the new layer was made from.
+    origin
+        Where the new layer's first pixel has its centre, in pixels of ``layer``; trailing axes, 0 before them.
+    step
+        How many pixels of ``layer`` one pixel of the new layer covers; trailing axes, 1 before them.
+
+    Returns
+    -------
+    ``scale``, ``translate``, ``rotate``, ``shear``, ``affine``, ``units`` and ``axis_labels``, for a layer of as many
+    dimensions.
+
+    Notes
+    -----
+    napari maps data x to ``affine(R H S x + t)``. With x = origin + step x', S takes the factor ``step`` (both are
+    diagonal, so they commute) and t the term ``R H S origin``; rotation, shear and affine stay as they are.
+    """
+    offset, factor = np.zeros(layer.ndim), np.ones(layer.ndim)
+    if len(origin):
+        offset[-len(origin) :] = origin
+    if len(step):
+        factor[-len(step) :] = step
+    at_zero, at_offset = (_before_affine(layer, x) for x in (np.zeros(layer.ndim), offset))
+    return {
+        "scale": np.asarray(layer.scale) * factor,
+        "translate": np.asarray(layer.translate) + at_offset - at_zero,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": np.array(layer.affine.affine_matrix),  # a copy: layers must not share a transform
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def linear_part(layer: Layer) -> NDArray[np.float64]:
+    """Return the matrix (ndim, ndim) that turns a step in pixels into a step in the layer's units."""
+    corner = np.asarray(layer.data_to_world(np.zeros(layer.ndim)))
+    steps = np.eye(layer.ndim)
+    return np.stack([np.asarray(layer.data_to_world(step)) - corner for step in steps], axis=1)
+
+
+def pixel_size_of(layer: Layer) -> tuple[float, float] | None:
+    """Return (dy, dx) in metres; None where the layer's last two units are no lengths."""
+    metres = [_metres(unit) for unit in layer.units[-2:]]
+    if None in metres:
+        return None
+    to_metres = np.array([_metres(unit) or 1.0 for unit in layer.units])
+    dy, dx = np.linalg.norm(to_metres[:, None] * linear_part(layer), axis=0)[-2:]
+    return float(dy), float(dx)
+
+
+def to_pixels(points: NDArray[Any], source: Layer, target: Layer, world_units: Units | None) -> NDArray[np.float64]:
+    """Map points of one layer to pixels of another, through the world, as napari draws them.
+
+    Parameters
+    ----------
+    points
+        Data coordinates (n, source.ndim).
+    world_units
+        ``viewer.dims.units``: None where layers disagree (pixel beside nm); napari then takes all numbers bare.
+
+    Returns
+    -------
+    Data coordinates (n, target.ndim); an axis that the source lacks takes the target's first pixel.
+    """
+    mapped = np.empty((len(points), target.ndim))
+    corner = np.asarray(target.data_to_world(np.zeros(target.ndim)))
+    shared = min(source.ndim, target.ndim)
+    factor = np.ones(shared)
+    if world_units is not None:
+        pairs = zip(source.units[-shared:], target.units[-shared:], strict=True)
+        factor = np.array([_convert(a, b) for a, b in pairs])
+    for row, point in enumerate(points):
+        world = corner.copy()
+        world[-shared:] = np.asarray(source.data_to_world(point))[-shared:] * factor
+        mapped[row] = target.world_to_data(world)
+    return mapped
+
+
+def units_disagree(layers: Sequence[Layer]) -> bool:
+    """Whether napari cannot bring these layers to one unit and compares bare numbers, as with pixel beside nm."""
+    lengths = {_metres(unit) is None for layer in layers for unit in layer.units[-2:]}
+    return len(lengths) > 1
+
+
+def _before_affine(layer: Layer, point: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(layer.affine.inverse(np.asarray(layer.data_to_world(point))))
+
+
+def _metres(unit: pint.Unit) -> float | None:
+    """Return one unit in metres, None where it is no length."""
+    quantity = 1 * unit
+    return float(quantity.to("meter").magnitude) if quantity.check("[length]") else None
+
+
+def _convert(source: pint.Unit, target: pint.Unit) -> float:
+    return float((1 * source).to(target).magnitude) if source.dimensionality == target.dimensionality else 1.0

@@ -1,0 +1,199 @@
+"""The dock Estimate parameters in a real viewer, with a network that is real but untrained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+
+from napari_magtex.errors import ModelUnavailable
+from napari_magtex.picture import Contrast
+from napari_magtex.results import Estimate, Provenance, Quantity
+from napari_magtex.widgets.estimate import EstimateDock
+from napari_magtex.widgets.tables import GREY, EstimateTable, estimate_row
+
+
+@pytest.fixture
+def dock_in(make_napari_viewer, tiny_estimator):
+    def open_dock(viewer: Any = None) -> EstimateDock:
+        viewer = viewer or make_napari_viewer()
+        dock = EstimateDock(viewer)
+        viewer.window.add_dock_widget(dock)
+        dock.offer_estimator(tiny_estimator)
+        dock.device.value = "cpu"
+        dock.form.contrast.value = Contrast.LORENTZ
+        return dock
+
+    return open_dock
+
+
+def run(dock: EstimateDock, qtbot: Any) -> None:
+    dock.runner.button.click()
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
+    assert dock.runner.button.isEnabled()
+
+
+def last_notice() -> str:
+    return notification_manager.records[-1].message
+
+
+def test_each_shape_gives_a_row_with_units(dock_in, qtbot, frame, tmp_path) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(frame, scale=(4, 4), units=("nm", "nm"), name="film")
+    shapes = [[[0, 0], [0, 400], [400, 400], [400, 0]], [[40, 40], [40, 460], [440, 460], [440, 40]]]
+    dock.viewer.add_shapes(shapes, shape_type=["rectangle", "polygon"], units=("nm", "nm"), name="roi")
+    dock.form.roi.value = dock.viewer.layers["roi"]
+    run(dock, qtbot)
+    first, second = dock.results()
+    assert first.provenance.roi == (0, 0, 100, 100)
+    assert second.provenance.roi == (10, 10, 115, 110)
+    shown = dock.table.frame
+    assert list(shown.columns) == ["ROI", "Method", "A (pJ/m)", "D (mJ/m²)", "Ms (kA/m)", "period (nm)", "Remark"]
+    assert list(shown["ROI"]) == ["x 0–100\ny 0–100", "x 10–115\ny 10–110"]
+    dock.save(tmp_path / "estimates.csv")
+    table = pd.read_csv(tmp_path / "estimates.csv")
+    assert list(table["roi"]) == ["0;0;100;100", "10;10;115;110"]
+    assert 4e-12 <= table["A_value"][0] <= 12e-12
+
+
+@pytest.mark.parametrize("turn", [0, 25])
+def test_maps_lie_over_the_windows_that_they_come_from(dock_in, qtbot, frame, turn) -> None:
+    dock = dock_in()
+    image = dock.viewer.add_image(
+        frame, scale=(4, 4), translate=(100, 7), rotate=turn, shear=[0.1], units=("nm", "nm"), name="film"
+    )
+    corners = [image.data_to_world(at) for at in [(8, 24), (8, 144), (112, 144), (112, 24)]]
+    dock.viewer.add_shapes([corners], shape_type="polygon", units=("nm", "nm"), name="roi")
+    dock.form.roi.value = dock.viewer.layers["roi"]
+    run(dock, qtbot)
+    maps = dock.rows[0].maps
+    assert maps.names == ("A", "D", "Ms")
+    layers = [dock.viewer.layers[f"{name}: film"] for name in ("A (pJ/m)", "D (mJ/m²)", "Ms (kA/m)")]
+    for layer, values, scale in zip(layers, maps.values, (1e12, 1e3, 1e-3), strict=True):
+        np.testing.assert_allclose(layer.data, values * scale)
+        for row, column in [(0, 0), tuple(n - 1 for n in values.shape)]:
+            centre = np.add(maps.origin, np.multiply(maps.stride_px, (row, column)))
+            half = np.array(maps.window_px) / 2
+            assert np.all(centre - half >= (7, 23))
+            assert np.all(centre + half <= (112.5, 144.5))
+            np.testing.assert_allclose(layer.data_to_world((row, column)), image.data_to_world(centre), atol=1e-9)
+    assert [layer.visible for layer in layers] == [True, False, False]
+
+
+def test_without_a_pixel_size_it_asks_and_refuses(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    known = dock.viewer.add_image(frame, scale=(4, 4), units=("nm", "nm"), name="known")
+    assert not dock.pixel_size.isVisibleTo(dock)
+    unknown = dock.viewer.add_image(frame, name="unknown")
+    dock.form.layer.value = unknown
+    assert dock.pixel_size.isVisibleTo(dock)
+    run(dock, qtbot)
+    assert "the pixel size of unknown is unknown" in last_notice()
+    assert dock.rows == []
+    dock.pixel_size.setValue(4)
+    run(dock, qtbot)
+    assert len(dock.rows) == 1
+    assert dock.rows[0].estimate.provenance.settings["pixel_size"] == pytest.approx((4e-9, 4e-9))
+    dock.form.layer.value = known
+    assert not dock.pixel_size.isVisibleTo(dock)
+
+
+def test_the_frame_shown_is_estimated_and_its_maps_stay_on_it(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(np.stack([frame] * 3), scale=(1, 4, 4), units=("pixel", "nm", "nm"), name="stack")
+    dock.viewer.dims.set_point(0, 2)
+    run(dock, qtbot)
+    assert [row.estimate.provenance.frame for row in dock.rows] == [2]
+    assert dock.viewer.layers["A (pJ/m): stack"].extent.world[0][0] == 2
+
+
+def test_too_small_a_region_or_picture_is_told(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(frame[:20, :20], scale=(4, 4), units=("nm", "nm"))
+    run(dock, qtbot)
+    assert "cells" in last_notice()
+    assert dock.rows == []
+
+
+def test_the_layer_may_be_deleted_meanwhile(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(frame, scale=(4, 4), units=("nm", "nm"), name="film")
+    dock.runner.button.click()
+    dock.viewer.layers.remove("film")
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
+    assert len(dock.rows) == 1
+
+
+def test_a_classifier_is_no_estimator(dock_in, tiny_classifier) -> None:
+    with pytest.raises(ModelUnavailable, match="an estimator is needed"):
+        dock_in().offer_estimator(tiny_classifier)
+
+
+def test_units_that_disagree_are_said(dock_in, frame) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(frame, scale=(4, 4), units=("nm", "nm"))
+    assert not dock.form.note.isVisibleTo(dock)
+    dock.viewer.add_shapes(name="bare")
+    assert dock.form.note.isVisibleTo(dock)
+
+
+def estimate(**more: Any) -> Estimate:
+    given: dict[str, Any] = {
+        "provenance": Provenance("x", 0, Contrast.LORENTZ, None, "", "tiny", {"doubts": ["the field is 1 T"]}),
+        "method": "network",
+        "A": Quantity(8e-12, 7e-12, 9e-12, "J/m"),
+        "D": Quantity(1.6e-3, 0.8e-3, 2.4e-3, "J/m^2"),
+        "D_sign": 0,
+        "Ms": Quantity(384e3, 350e3, 410e3, "A/m"),
+        "period": Quantity(70e-9, 68e-9, 72e-9, "m"),
+        "applicable": True,
+        "determined": ("A", "Ms", "period"),
+    }
+    return Estimate(**given | more)
+
+
+def test_the_table_speaks_the_fields_units_and_greys_what_is_not_determined() -> None:
+    row = estimate_row(estimate(), {"A": 0.3e-12, "D": 0.1e-3})
+    assert row["A (pJ/m)"] == "8.0\n[7.0 … 9.0]\nspread 0.30"
+    assert row["Ms (kA/m)"] == "384\n[350 … 410]"
+    assert row["D (mJ/m²)"] == "not determined\n(0.8 … 2.4)"
+    table = EstimateTable()
+    table.show_rows([row, estimate_row(estimate(applicable=False))])
+    grey = [
+        [table.data(table.index(r, c), Qt.ItemDataRole.ForegroundRole) == GREY for c in range(table.columnCount())]
+        for r in range(2)
+    ]
+    assert grey[0] == [False, False, False, True, False, False, False]
+    assert all(grey[1])
+    assert "not applicable: the field is 1 T" in table.frame["Remark"][1].replace("\n", " ")
+
+
+def test_a_texture_is_estimated_by_its_torque_balance_too(dock_in, qtbot, tiny_spin_estimator) -> None:
+    dock = dock_in()
+    dock.offer_estimator(tiny_spin_estimator)
+    dock.form.contrast.value = None
+    dock.viewer.open_sample("napari-magtex", "fege_skyrmions")
+    run(dock, qtbot)
+    assert [row.estimate.method for row in dock.rows] == ["network", "torque_balance"]
+    assert dock.rows[1].estimate.residual is not None
+    assert list(dock.table.frame["Method"]) == ["network", "torque\nbalance"]
+    image = dock.form.image
+    maps = [layer for layer in dock.viewer.layers if layer is not image]
+    for layer in maps:  # a window is centred well inside the texture
+        assert np.all(layer.extent.world[0] > image.extent.world[0])
+        assert np.all(layer.extent.world[1] < image.extent.world[1])
+
+
+def test_what_one_region_refuses_does_not_lose_the_others(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(frame, scale=(4, 4), units=("nm", "nm"))
+    shapes = [[[0, 0], [0, 80], [80, 80], [80, 0]], [[0, 0], [0, 400], [400, 400], [400, 0]]]
+    dock.viewer.add_shapes(shapes, units=("nm", "nm"), name="roi")
+    dock.form.roi.value = dock.viewer.layers["roi"]
+    run(dock, qtbot)
+    assert [row.estimate.provenance.roi for row in dock.rows] == [(0, 0, 100, 100)]
+    assert last_notice().startswith("region 1: ")
