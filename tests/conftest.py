@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from napari_magtex.compute import keep_llvms_apart
+
+keep_llvms_apart()  # before any test draws with Mesa and another one imports torch
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

@@ -8,10 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_magtex.compute import keep_llvms_apart
-
-keep_llvms_apart()  # before any test draws with Mesa and another one imports torch
-
 
 @pytest.fixture(scope="session")
 def tiny_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -85,8 +85,8 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
     factors = tuple(pixel / cell for pixel, cell in zip(picture.pixel_size, cells, strict=True))
     if max(factors) > _COARSEST:
         raise Unsuitable(
-            f"pixels of {max(picture.pixel_size) * 1e9:.3g} nm are too coarse for an estimator of {cells[1] * 1e9:.3g} nm "
-            f"cells, of which {_COARSEST:g} may lie in one pixel: take a picture at higher magnification"
+            f"pixels of {max(picture.pixel_size) * 1e9:.3g} nm are too coarse for an estimator of cells of "
+            f"{cells[1] * 1e9:.3g} nm, {_COARSEST:g} of which may lie in one pixel: magnify more"
         )
     shape = tuple(max(1, round(n * factor)) for n, factor in zip(picture.shape, factors, strict=True))
     if min(shape) < SMALLEST_CELLS:
