@@ -30,7 +30,7 @@ FIELD = (0.0, 0.0, 0.18)
 CELL = 4e-9
 SEED = 2069  # of the 64 that were looked at, the one whose quench left the fewest stripes
 OPTICS = Optics(defocus=500e-6, voltage=200e3)
-DOSE = 200
+DOSE = 800  # electrons a pixel
 PAPER_STYLE = ArrowStyle(colour_map=ColourMap.BLUE_RED, pixels_per_site=10)  # red up, blue down
 
 

@@ -16,6 +16,7 @@ from napari_magtex.picture import Picture
 from napari_magtex.states.definitions import State
 
 MOST_TILES = 64  # a picture that needs more is seen as a whole and through the classifier's own close-ups
+_LEAST_WEIGHT = 1e-3  # of a square's rim, where it may be all there is
 
 Map = NDArray[np.float32]
 
@@ -108,13 +109,15 @@ def attention(picture: Picture, classifier: Explainable, state: State | None = N
 def _laid_out(
     cams: Map, squares: Sequence[tuple[int, int, int]], shape: tuple[int, int], scale: tuple[int, int, float]
 ) -> Map:
-    """Interpolate maps (n, h, w) over their squares of a canvas, and average where squares overlap."""
-    total, count = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    """Interpolate maps (n, h, w) over their squares of a canvas; where squares overlap one fades into the other."""
+    total, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for cam, (y, x, side) in zip(cams, squares, strict=True):
         inside = slice(y, y + side), slice(x, x + side)
-        total[inside] += _spread(side, cam.shape[0], scale) @ cam @ _spread(side, cam.shape[1], scale).T
-        count[inside] += 1
-    return (total / np.maximum(count, 1)).astype(np.float32)
+        fade = np.sin(np.pi * (np.arange(side) + 0.5) / side) ** 2 + _LEAST_WEIGHT
+        own = np.outer(fade, fade).astype(np.float32)
+        total[inside] += own * (_spread(side, cam.shape[0], scale) @ cam @ _spread(side, cam.shape[1], scale).T)
+        weight[inside] += own
+    return np.divide(total, weight, out=total, where=weight > 0)
 
 
 def _spread(side: int, cells: int, scale: tuple[int, int, float]) -> Map:
