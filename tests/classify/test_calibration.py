@@ -21,6 +21,22 @@ def test_the_temperature_undoes_overconfidence() -> None:
     assert calibration.temperature["spin"] == pytest.approx(3, rel=0.06)
 
 
+def test_the_bias_undoes_a_liking_for_one_state() -> None:
+    honest = np.random.default_rng(0).normal(0, 2, (4000, 9))
+    truth = _drawn_from(honest, 1)
+    liking = np.eye(9)[STATES.index(State.FM_STRIPES)]
+    calibration = calibrate(honest + 2 * liking, truth, [Contrast.SPIN] * 4000, np.zeros(4000))
+    bias = calibration.bias["spin"]
+    others = np.mean([bias[state] for state in STATES if state is not State.FM_STRIPES])
+    assert bias[State.FM_STRIPES] - others == pytest.approx(-2, abs=0.3)
+
+
+def test_a_state_that_no_picture_shows_gets_no_bias() -> None:
+    logits = np.random.default_rng(0).normal(0, 2, (400, 9))
+    truth = np.where(logits[:, 0] > logits[:, 1], 0, 1)
+    assert set(calibrate(logits, truth, [Contrast.SPIN] * 400, np.zeros(400)).bias["spin"]) == set(STATES[:2])
+
+
 def test_the_sets_cover_nine_tenths_of_every_class() -> None:
     logits = np.random.default_rng(0).normal(0, 2, (6000, 9))
     truth = _drawn_from(logits, 1)
@@ -62,7 +78,7 @@ def test_nineteen_of_twenty_textures_stay_applicable() -> None:
 
 
 def test_a_calibration_survives_its_card() -> None:
-    calibration = Calibration({"spin": 1.5}, {"spin": {"fm": 0.25}}, -1.25)
+    calibration = Calibration({"spin": 1.5}, {"spin": {"fm": -0.5}}, {"spin": {"fm": 0.25}}, -1.25)
     assert Calibration.from_card(calibration.as_card()) == calibration
 
 

@@ -1,4 +1,4 @@
-"""From logits to numbers that hold: temperatures, sets that cover 90 %, the range of applicability."""
+"""From logits to numbers that hold: temperature and bias, sets that cover 90 %, the range of applicability."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 COVERAGE = 0.9
 TRUE_POSITIVES = 0.95  # of the validation pictures with a texture stay applicable
+_RIDGE = 0.002  # against biases, in the mean log likelihood
 _FEWEST = 30  # pictures of a state and contrast below which its threshold is that of all pictures of the state
 
 
@@ -24,18 +25,22 @@ _FEWEST = 30  # pictures of a state and contrast below which its threshold is th
 class Calibration:
     """What turns logits into a verdict.
 
-    ``temperature`` divides the state logits of a contrast; a state belongs to the 90 % set when its probability reaches
-    ``thresholds[contrast][state]``; ``applicable`` is the logit above which a picture is within range.
+    ``temperature`` divides the state logits of a contrast, and ``bias`` is added to them, state by state; a state
+    belongs to the 90 % set when its probability reaches ``thresholds[contrast][state]``; ``applicable`` is the logit
+    above which a picture is within range.
     """
 
     temperature: Mapping[str, float] = field(default_factory=dict)
+    bias: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     applicable: float = 0.0
 
     def probabilities(self, logits: Floats, contrast: Contrast) -> Floats:
         """Return the probabilities (9,) of one picture: 0 where the contrast hides a state, 1 in sum."""
         hidden = hidden_mask(contrast)
-        scaled = np.where(hidden, -np.inf, logits / self.temperature.get(contrast, 1.0))
+        bias = self.bias.get(contrast, {})
+        offset = np.array([bias.get(state, 0.0) for state in STATES])
+        scaled = np.where(hidden, -np.inf, logits / self.temperature.get(contrast, 1.0) + offset)
         odds = np.exp(scaled - scaled.max())
         return odds / odds.sum()
 
@@ -55,6 +60,7 @@ class Calibration:
         """Return what the card keeps."""
         return {
             "temperature": dict(self.temperature),
+            "bias": {contrast: dict(offsets) for contrast, offsets in self.bias.items()},
             "thresholds": {contrast: dict(limits) for contrast, limits in self.thresholds.items()},
             "applicable_logit": self.applicable,
             "coverage": COVERAGE,
@@ -64,7 +70,7 @@ class Calibration:
     @classmethod
     def from_card(cls, entry: Mapping[str, Any]) -> Calibration:
         """Read it back."""
-        return cls(entry["temperature"], entry["thresholds"], float(entry["applicable_logit"]))
+        return cls(entry["temperature"], entry["bias"], entry["thresholds"], float(entry["applicable_logit"]))
 
 
 def hidden_mask(contrast: Contrast) -> NDArray[np.bool_]:
@@ -84,8 +90,11 @@ def calibrate(logits: Floats, truth: NDArray[np.int64], contrasts: list[Contrast
         The applicability logits (n,) of the same pictures, which all show a texture.
     """
     kinds = np.array([str(c) for c in contrasts])
-    temperature = {str(c): _temperature(logits[kinds == c], truth[kinds == c], c) for c in dict.fromkeys(contrasts)}
-    scaled = Calibration(temperature)
+    temperature: dict[str, float] = {}
+    bias: dict[str, dict[str, float]] = {}
+    for c in dict.fromkeys(contrasts):
+        temperature[str(c)], bias[str(c)] = _scaling(logits[kinds == c], truth[kinds == c], c)
+    scaled = Calibration(temperature, bias)
     own = np.array([
         scaled.probabilities(row, c)[k] for row, c, k in zip(logits, contrasts, truth, strict=True)
     ])  # fmt: skip
@@ -98,22 +107,33 @@ def calibrate(logits: Floats, truth: NDArray[np.int64], contrasts: list[Contrast
             pool = scores if len(scores) >= _FEWEST else own[truth == index]
             if len(pool) and state not in hidden_states(contrast):
                 thresholds[str(contrast)][str(state)] = _conformal(pool)
-    return Calibration(temperature, thresholds, float(np.quantile(applicable, 1 - TRUE_POSITIVES)))
+    return Calibration(temperature, bias, thresholds, float(np.quantile(applicable, 1 - TRUE_POSITIVES)))
 
 
-def _temperature(logits: Floats, truth: NDArray[np.int64], contrast: Contrast) -> float:
-    """Minimise the negative log likelihood of the truth."""
-    from scipy.optimize import minimize_scalar
+def _scaling(logits: Floats, truth: NDArray[np.int64], contrast: Contrast) -> tuple[float, dict[str, float]]:
+    """Find the temperature and the bias of each state that make the truth likeliest.
 
-    visible = np.where(hidden_mask(contrast), -np.inf, logits)
+    Notes
+    -----
+    Bias-corrected temperature scaling (Alexandari et al., ICML 2020); `_RIDGE` keeps a bias small that few pictures ask
+    for. Where the contrast shows a state that no picture has, that state keeps its own logit.
+    """
+    from scipy.optimize import minimize
 
-    def loss(log_temperature: float) -> float:
-        scaled = visible / np.exp(log_temperature)
+    seen = np.flatnonzero(~hidden_mask(contrast))
+    free = np.isin(seen, truth)
+    place = np.searchsorted(seen, truth)
+    visible = logits[:, seen]
+
+    def loss(x: Floats) -> float:
+        scaled = visible * np.exp(-x[0]) + np.where(free, x[1:], 0.0)
         top = scaled.max(axis=1, keepdims=True)
         log_sum = np.log(np.exp(scaled - top).sum(axis=1)) + top[:, 0]
-        return float((log_sum - scaled[np.arange(len(truth)), truth]).mean())
+        return float((log_sum - scaled[np.arange(len(truth)), place]).mean() + _RIDGE * (x[1:] ** 2).sum())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
+    bounds = [(-2.5, 2.5)] + [(-4.0, 4.0)] * len(seen)
+    x = minimize(loss, np.zeros(1 + len(seen)), method="L-BFGS-B", bounds=bounds).x
+    return float(np.exp(x[0])), {str(STATES[k]): float(b) for k, b, f in zip(seen, x[1:], free, strict=True) if f}
 
 
 def _conformal(scores: Floats) -> float:
