@@ -129,14 +129,14 @@ def write_ovf_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list
     return [str(path)]
 
 
-def sample_fege_skyrmions_lorentz() -> list[LayerData]:
+def sample_chiral_skyrmions_lorentz() -> list[LayerData]:
     """Open a simulated Lorentz-TEM frame of skyrmions in FeGe."""
-    return open_sample("fege_skyrmions_lorentz.tif")
+    return open_sample("chiral_skyrmions_lorentz.tif")
 
 
-def sample_fege_skyrmions() -> list[LayerData]:
+def sample_chiral_skyrmions() -> list[LayerData]:
     """Open the spin texture of skyrmions in FeGe."""
-    return open_sample("fege_skyrmions.ovf")
+    return open_sample("chiral_skyrmions.ovf")
 
 
 def sample_afm_stripes() -> list[LayerData]:

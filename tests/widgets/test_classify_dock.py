@@ -255,7 +255,7 @@ def test_pictures_of_every_kind_are_answered(dock_in, qtbot, pixels) -> None:
 
 def test_a_texture_is_named_and_its_attention_lies_over_it(dock_in, qtbot) -> None:
     dock = dock_in()
-    dock.viewer.open_sample("napari-magtex", "fege_skyrmions")
+    dock.viewer.open_sample("napari-magtex", "chiral_skyrmions")
     image = dock.form.image
     run(dock, qtbot)
     assert dock.results()[0].provenance.contrast is Contrast.SPIN

@@ -176,7 +176,7 @@ def test_a_texture_is_estimated_by_its_torque_balance_too(dock_in, qtbot, tiny_s
     dock = dock_in()
     dock.offer_estimator(tiny_spin_estimator)
     dock.form.contrast.value = None
-    dock.viewer.open_sample("napari-magtex", "fege_skyrmions")
+    dock.viewer.open_sample("napari-magtex", "chiral_skyrmions")
     run(dock, qtbot)
     assert [row.estimate.method for row in dock.rows] == ["network", "torque_balance"]
     assert dock.rows[1].estimate.residual is not None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-SAMPLE = "fege_skyrmions_lorentz"
+SAMPLE = "chiral_skyrmions_lorentz"
 PATIENCE = 300  # seconds for one computation on a slow machine
 WINDOW = (1600, 1000)
 
