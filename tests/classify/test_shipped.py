@@ -19,7 +19,6 @@ from napari_magtex.results import Verdict
 from napari_magtex.states.definitions import State
 from napari_magtex.texture import SpinTexture
 
-
 missed = pytest.mark.xfail(
     reason="the first weights (0.1: an hour and a half on two cores) miss this; better ones must lift the mark"
 )
@@ -72,9 +71,7 @@ def test_the_card_says_what_it_was_trained_on_and_how_good_it_is() -> None:
     assert store.locate("nine-states").stat().st_size < 10_000_000
 
 
-@pytest.mark.parametrize(
-    "state", [pytest.param(s, marks=missed) if s is State.AFM_SKYRMIONS else s for s in TEXTURES]
-)
+@pytest.mark.parametrize("state", [pytest.param(s, marks=missed) if s is State.AFM_SKYRMIONS else s for s in TEXTURES])
 @pytest.mark.parametrize("zoom", [2, 4])
 def test_mumax_cells_are_named(state: State, zoom: int, classifier: Classifier) -> None:
     picture = draw_cells(SpinTexture.from_layer(TEXTURES[state]), ColourMap.MUMAX3, zoom=zoom)
