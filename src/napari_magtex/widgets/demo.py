@@ -123,7 +123,10 @@ def differences(viewer: Viewer, states: ClassifyDock, constants: EstimateDock) -
     if (verdict.verdict, verdict.state) != ("state", truth["state"]):
         yield f"the verdict is {verdict.verdict}, {verdict.state}; the sample is {truth['state']}"
     estimate: Estimate = constants.results()[0]
-    for name in ("A", "D", "Ms"):
+    names = ("A", "D", "Ms")
+    if not set(names) & set(estimate.determined):  # the ranges alone hold any truth
+        yield "none of A, D and Ms is determined"
+    for name in names:
         quantity = getattr(estimate, name)
         if truth[name] not in quantity:
             yield f"{name} = {truth[name]:g} lies outside {quantity.low:g} to {quantity.high:g} {quantity.unit}"
