@@ -25,7 +25,9 @@ from napari_magtex.states.library import simulate_recipe
 from napari_magtex.texture import SpinTexture
 
 FOLDER = Path(__file__).parents[1] / "sample_data"
-A, D, MS = 11e-12, 1.6e-3, 0.32e6  # a chiral magnet of FeGe's kind, its helix a little wider
+# A chiral magnet of FeGe's kind, its helix a little wider. Constants and dose were chosen among seven sets for a frame
+# that the first networks read right: an example of what they do, no measure of how often they do it.
+A, D, MS = 11e-12, 1.6e-3, 0.32e6
 FIELD = (0.0, 0.0, 0.18)
 CELL = 4e-9
 SEED = 3  # the first whose quench the check calls skyrmions, not a mixture with stripes
