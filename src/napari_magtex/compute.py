@@ -1,4 +1,4 @@
-"""Where to compute, how much at once, how far it is: devices, batches, progress.
+"""Where to compute, how much at once, how far it is: devices, memory, progress.
 
 A long computation is a generator that yields `Progress` and, last, its answer. Closing the generator cancels it.
 """
@@ -6,7 +6,7 @@ A long computation is a generator that yields `Progress` and, last, its answer. 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -56,15 +56,47 @@ def torch_device(device: Device | str = Device.AUTO) -> torch.device:
     return torch.device(str(device))
 
 
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes a computation on a device may still take."""
+    import psutil
+    import torch
+
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return int(psutil.virtual_memory().available)
+
+
+def how_many_fit(each: int, what: str, device: torch.device) -> int:
+    """Return how many things of ``each`` bytes fit the free memory of a device, at least one.
+
+    Raises
+    ------
+    MagtexError
+        Not even one does; ``what`` names it in the message.
+    """
+    from rich.filesize import decimal
+
+    free = free_memory(device)
+    if each > free:
+        raise MagtexError(f"{what} needs about {decimal(each)} of memory, {decimal(free)} are free")
+    return free // each
+
+
 def drain(work: Iterator[Progress | Answer], report: Callable[[Progress], None] | None = None) -> Answer:
-    """Run a long computation to its end and return its answer."""
+    """Run a long computation to its end and return its answer; whatever interrupts it closes the computation."""
     answer: Answer | None = None
-    for step in work:
-        if isinstance(step, Progress):
-            if report is not None:
-                report(step)
-        else:
-            answer = step
+    try:
+        for step in work:
+            if isinstance(step, Progress):
+                if report is not None:
+                    report(step)
+            else:
+                answer = step
+    finally:
+        if isinstance(work, Generator):
+            work.close()
     if answer is None:
         raise RuntimeError("a long computation ended without an answer")
     return answer
@@ -96,3 +128,18 @@ def keep_llvms_apart() -> None:
     library = Path(spec.origin).parent / "_C" / "libtriton.so"
     if library.is_file():
         ctypes.CDLL(str(library), mode=os.RTLD_NOW | deep)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory of freed arrays for the next ones, up to 256 MB.
+
+    A step of a simulation frees and takes again a dozen arrays of a megabyte; glibc hands each back to the system and
+    the next one is paged in anew, which costs two to four times what is computed with it.
+    """
+    import ctypes
+
+    trim_threshold, mmap_threshold, most = -1, -3, 256 * 2**20
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:  # glibc alone has it, and the habit
+        mallopt(trim_threshold, most)
+        mallopt(mmap_threshold, most)

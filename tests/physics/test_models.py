@@ -64,7 +64,7 @@ def test_the_field_of_a_film_is_minus_the_gradient_of_its_energy(dmi, periodic):
 def test_the_terms_of_a_film_add_up_to_its_field():
     film = Film((6, 8), CELL, 8e-12, 1.5e-3, 4e5, 2e4, field_T=(0.1, 0.2, 0.3), dtype=torch.float64)
     m = spins(1, (6, 8))
-    torch.testing.assert_close(sum(film.terms(m).values()), film.field(m))
+    torch.testing.assert_close(sum(film.fields(m).values()), film.field(m))
 
 
 def test_the_antiferromagnetic_twin_has_the_same_energy():

@@ -162,7 +162,7 @@ def _balance(
     )
     spins = torch.as_tensor(m.astype(np.float64))[None]
     torque = {
-        term: torch.linalg.cross(spins, field, dim=1)[0].flatten().numpy() for term, field in film.terms(spins).items()
+        term: torch.linalg.cross(spins, field, dim=1)[0].flatten().numpy() for term, field in film.fields(spins).items()
     }
     columns = {name: torque[_TERMS[name]] for name in names}
     applied = torque["zeeman"]
@@ -210,7 +210,7 @@ def _independent(torque: dict[str, NDArray[np.float64]], shape: tuple[int, int])
 
     Neighbouring cells do not count as independent, and a lone helix, whose torques are one wave, fixes nothing.
     """
-    fields = [torque[term].reshape(3, *shape) for term in ("exchange", "dmi", "demag", "zeeman")]
+    fields = [torque[term].reshape(3, *shape) for term in ("exchange", "dmi", "demag", "zeeman") if term in torque]
     spectra = [(np.abs(np.fft.fft2(field)) ** 2).sum(axis=0) for field in fields]
     power = sum(spectrum / spectrum.sum() for spectrum in spectra if spectrum.sum() > 0)
     return float(np.sum(power) ** 2 / max(float(np.sum(np.square(power))), 1e-300))

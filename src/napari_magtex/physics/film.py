@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,26 +10,44 @@ from scipy.constants import mu_0
 from torch import Tensor
 
 from napari_magtex.errors import BadExperiment
-from napari_magtex.physics.bonds import Bond, Neighbours, add_bond_field
+from napari_magtex.physics.batched import batched, directions
+from napari_magtex.physics.bonds import Bond
 from napari_magtex.physics.demag import Demag
-from napari_magtex.physics.lattice import DMI_KINDS, batched
+from napari_magtex.physics.model import SpinModel
+from napari_magtex.physics.terms.anisotropy import Cubic, Uniaxial
+from napari_magtex.physics.terms.dmi import DMI
+from napari_magtex.physics.terms.exchange import Exchange
+from napari_magtex.physics.terms.stray import StrayField
+from napari_magtex.physics.terms.term import Term
+from napari_magtex.physics.terms.zeeman import Zeeman
+
+_BONDS = (Bond(0, 1, 1.0, 0.0), Bond(1, 0, 0.0, 1.0))  # along x, along y
 
 
-class Film:
-    """Energy and effective field of films that differ in their constants and share everything else.
+class Film(SpinModel):
+    """Energy and effective field, in joules and tesla, of films that differ in their constants and share their mesh.
 
-    The energy density is ``A (grad m)^2 + w_D - Ku (m.e)^2 - Ms m.B - (mu0/2) Ms m.H_d`` with
-    ``w_D = D m.curl m`` (bulk) or ``D [m_z div m - (m.grad) m_z]`` (interfacial), on nearest neighbours; beyond an
-    open edge there is nothing.
+    The energy density is ``A (grad m)^2 + w_D - Ku (m.e)^2 + w_c - Ms m.B - (mu0/2) Ms m.H_d`` with ``w_D = D m.curl m``
+    (bulk) or ``D [m_z div m - (m.grad) m_z]`` (interfacial) and ``w_c = Kc (a1^2 a2^2 + a2^2 a3^2 + a3^2 a1^2)``, by
+    nearest neighbours; beyond an open edge there is nothing.
 
     Parameters
     ----------
     shape, cell
         (ny, nx), and (dz, dy, dx) in metres; dz is the thickness.
-    A, D, Ms, Ku
-        J/m, J/m^2, A/m, J/m^3: numbers, or (batch,).
+    A, D, Ms
+        J/m, J/m^2, A/m: numbers, or (batch,).
+    Ku, easy_axis
+        J/m^3: a number, (batch,), or by cell (batch, ny, nx); (3,), (batch, 3), or by cell (batch, 3, ny, nx).
+    Kc, cubic_axes
+        J/m^3, (batch,), and two edges of the cube at right angles, each (3,).
     field_T
         Applied field in tesla, (3,) or (batch, 3).
+
+    Raises
+    ------
+    BadExperiment
+        A constant makes no sense or has another shape.
     """
 
     def __init__(
@@ -40,99 +59,68 @@ class Film:
         Ms: Tensor | float,
         Ku: Tensor | float = 0.0,
         *,
+        Kc: Tensor | float = 0.0,
         field_T: Tensor | Sequence[float] = (0.0, 0.0, 0.0),
-        easy_axis: Sequence[float] = (0.0, 0.0, 1.0),
+        easy_axis: Tensor | Sequence[float] = (0.0, 0.0, 1.0),
+        cubic_axes: Sequence[Sequence[float]] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
         dmi: str = "bulk",
         periodic: bool = True,
         demag: bool = True,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        if dmi not in DMI_KINDS:
-            raise BadExperiment(f"the DMI is bulk or interfacial, not {dmi!r}")
-        if not all(d > 0 for d in cell):
+        if not all(math.isfinite(d) and d > 0 for d in cell):
             raise BadExperiment(f"cell sizes (dz, dy, dx) must be positive, not {cell}")
-        batch = max(len(torch.atleast_1d(torch.as_tensor(value))) for value in (A, D, Ms, Ku))
-        axis = batched(easy_axis, batch, "the easy axis", (3,))
-        constants = {name: batched(v, batch, name) for name, v in (("A", A), ("D", D), ("Ms", Ms), ("Ku", Ku))}
-        for name, minimum in (("A", "at least 0"), ("Ms", "positive")):
-            value = constants[name].min().item()
-            if value < 0 or (name == "Ms" and value == 0):
-                raise BadExperiment(f"{name} must be {minimum}, not {value:g}")
+        batch = max(len(torch.atleast_1d(torch.as_tensor(value))) for value in (A, D, Ms, Ku, Kc))
+        constants = {name: batched(v, batch, name) for name, v in (("A", A), ("D", D), ("Ms", Ms), ("Kc", Kc))}
+        if (least := constants["A"].min().item()) < 0:
+            raise BadExperiment(f"A must be at least 0, not {least:g} J/m")
+        if (least := constants["Ms"].min().item()) <= 0:
+            raise BadExperiment(f"Ms must be positive, not {least:g} A/m")
+        uniaxial = _by_cell(torch.as_tensor(Ku), shape, batch, "Ku")
+        axis = _axes(torch.as_tensor(easy_axis), shape, batch)
 
         def place(tensor: Tensor) -> Tensor:
             return tensor.to(device, dtype)
 
+        A64, D64, Ms64, Kc64 = constants.values()
+        spacing = torch.tensor([cell[2], cell[1]], dtype=torch.float64)
+        exchange = 2 * A64[:, None] / (Ms64[:, None] * spacing**2)
+        chiral = D64[:, None] / (Ms64[:, None] * spacing)
+        terms: list[Term] = [
+            Exchange(_BONDS, place(exchange), periodic=periodic, from_aligned=True),
+            DMI(_BONDS, place(chiral), dmi, periodic=periodic),
+        ]
+        if uniaxial.any():
+            terms.append(Uniaxial(place(uniaxial / Ms64[:, None, None]), place(axis)))
+        if Kc64.any():
+            terms.append(Cubic(place(Kc64 / Ms64)[:, None, None], place(_cube(cubic_axes)).repeat(batch, 1, 1)))
+        if demag:
+            kernel = Demag(shape, cell, periodic=periodic, dtype=dtype, device=device)
+            terms.append(StrayField(kernel, place(mu_0 * Ms64)))
+        terms.append(Zeeman(place(batched(field_T, batch, "the field", (3,)))))
+        super().__init__(terms, Ms64 * math.prod(cell))
         self.shape, self.cell, self.dmi, self.periodic = shape, cell, dmi, periodic
-        self.A, self.D, self.Ms, self.Ku = (place(constants[name]) for name in ("A", "D", "Ms", "Ku"))
-        self.axis = place(axis / axis.norm(dim=1, keepdim=True))
-        self.field_T = place(batched(field_T, batch, "the field", (3,)))
-        self._demag = Demag(shape, cell, periodic=periodic, dtype=dtype, device=device) if demag else None
+        self.A, self.D, self.Ms = (place(constants[name]) for name in ("A", "D", "Ms"))
 
-    @property
-    def stiffness(self) -> Tensor:
-        """Bound of the largest eigenvalue of the energy's Hessian, (batch,) in tesla."""
-        _, dy, dx = self.cell
-        exchange = sum(16 * self.A / (self.Ms * d**2) for d in (dy, dx)) / 2
-        chiral = sum(4 * self.D.abs() / (self.Ms * d) for d in (dy, dx))
-        demag = mu_0 * self.Ms if self._demag is not None else 0.0
-        return exchange + chiral + 2 * self.Ku.abs() / self.Ms + self.field_T.norm(dim=1) + demag
 
-    def select(self, index: Tensor) -> Film:
-        """Return the films of some systems of the batch."""
-        chosen = object.__new__(Film)
-        names = ("A", "D", "Ms", "Ku", "axis", "field_T")
-        chosen.__dict__ |= self.__dict__ | {name: getattr(self, name)[index] for name in names}
-        return chosen
+def _by_cell(value: Tensor, shape: tuple[int, int], batch: int, name: str) -> Tensor:
+    """Return float64 (batch, 1, 1), or (batch, ny, nx) where every cell has its own."""
+    if value.dim() == 3:
+        return batched(value, batch, name, shape)
+    return batched(value, batch, name)[:, None, None]
 
-    def field(self, m: Tensor) -> Tensor:
-        """Return the effective field in tesla, (batch, 3, ny, nx)."""
-        field = self._bonds(m, self.A, self.D)
-        if bool(self.Ku.any()):
-            field += self._anisotropy(m)
-        if self._demag is not None:
-            field.addcmul_(self._demag.field(m), (mu_0 * self.Ms)[:, None, None, None])
-        return field.add_(self.field_T[:, :, None, None])
 
-    def terms(self, m: Tensor) -> dict[str, Tensor]:
-        """Return the effective field in tesla by term: exchange, dmi, anisotropy, demag, zeeman.
+def _axes(value: Tensor, shape: tuple[int, int], batch: int) -> Tensor:
+    """Return unit vectors (batch, 3, 1, 1), or (batch, 3, ny, nx) where every cell has its own."""
+    if value.dim() == 4:
+        return directions(value, batch, "the easy axis", shape)
+    return directions(value, batch, "the easy axis")[..., None, None]
 
-        The exchange field is that of the neighbours alone; what it lacks is along m and exerts no torque.
-        """
-        none = torch.zeros_like(self.A)
-        demag = none[:, None, None, None] * m
-        if self._demag is not None:
-            demag = self._demag.field(m) * (mu_0 * self.Ms)[:, None, None, None]
-        return {
-            "exchange": self._bonds(m, self.A, none),
-            "dmi": self._bonds(m, none, self.D),
-            "anisotropy": self._anisotropy(m),
-            "demag": demag,
-            "zeeman": self.field_T[:, :, None, None].expand_as(m),
-        }
 
-    def energy(self, m: Tensor) -> Tensor:
-        """Return the energy of every film in joules, (batch,); the uniform state has no exchange energy."""
-        dz, dy, dx = self.cell
-        terms = self.terms(m)
-        quadratic = terms["exchange"] + terms["dmi"] + terms["anisotropy"] + terms["demag"]
-        density = -0.5 * (m * quadratic).sum(dim=(1, 2, 3)) - (m * terms["zeeman"]).sum(dim=(1, 2, 3))
-        material = m.square().sum(dim=1, keepdim=True)
-        offset = 0.5 * (material * self._bonds(material, self.A, None)).sum(dim=(1, 2, 3))
-        return (density + offset) * self.Ms * dx * dy * dz
-
-    def _bonds(self, m: Tensor, A: Tensor, D: Tensor | None) -> Tensor:
-        _, dy, dx = self.cell
-        field = torch.zeros_like(m)
-        neighbours = Neighbours(m, 1, periodic=self.periodic)
-        has_dmi = D is not None and bool(D.any())
-        for bond, d in ((Bond(0, 1, 1.0, 0.0), dx), (Bond(1, 0, 0.0, 1.0), dy)):
-            J = (2 * A / (self.Ms * d**2))[:, None, None]
-            chiral = (D / (self.Ms * d))[:, None, None] if has_dmi and D is not None else None
-            add_bond_field(field, neighbours, bond, J, chiral, self.dmi)
-        return field
-
-    def _anisotropy(self, m: Tensor) -> Tensor:
-        along = torch.einsum("bcyx,bc->byx", m, self.axis)
-        strength = (2 * self.Ku / self.Ms)[:, None] * self.axis
-        return strength[:, :, None, None] * along[:, None]
+def _cube(axes: Sequence[Sequence[float]]) -> Tensor:
+    """Return the three edges of a cube as rows, float64 (3, 3), from two of them."""
+    first, second = directions(torch.as_tensor(axes, dtype=torch.float64), 2, "a cubic axis")
+    if abs(float(first @ second)) > 1e-6:
+        raise BadExperiment(f"the cubic axes {axes} are not at right angles")
+    return torch.stack((first, second, torch.linalg.cross(first, second)))

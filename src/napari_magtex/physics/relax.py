@@ -8,7 +8,10 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
-_STEP_LIMIT = 0.7  # times 1/sqrt(stiffness); 1.0 stalls
+from napari_magtex.compute import keep_freed_memory
+from napari_magtex.physics.batched import Batched
+
+_STEP_LIMIT = 0.85  # times 1/sqrt(stiffness): above 1 it stalls, below it creeps (benchmarks/NOTES.md)
 _CHECK_EVERY = 10
 
 
@@ -57,51 +60,67 @@ def relax(model: Model, m: Tensor, *, tolerance: float = 1e-4, max_steps: int = 
     m
         Start (batch, 3, ny, nx) of unit spins.
     """
+    keep_freed_memory()
     result = m.clone()
-    batch = m.shape[0]
-    torque = torch.full((batch,), torch.inf, device=m.device)
-    steps = torch.zeros(batch, dtype=torch.long, device=m.device)
-    active = torch.arange(batch, device=m.device)
-    stiffness = model.stiffness
-    limit = _STEP_LIMIT / stiffness.sqrt()
-    m, v = m.clone(), torch.zeros_like(m)
-    material = m.square().sum(dim=1, keepdim=True) > 0
-    has_holes = not bool(material.all())
-    dt, alpha, downhill = limit / 2, torch.full_like(limit, 0.1), torch.zeros_like(limit)
+    torque = torch.full((len(m),), torch.inf, device=m.device)
+    steps = torch.zeros(len(m), dtype=torch.long, device=m.device)
+    moving = _Moving(torch.arange(len(m), device=m.device), m.clone(), model.stiffness)
+    holes = m.square().sum(dim=1, keepdim=True) == 0
+    has_holes = bool(holes.any())
     for step in range(1, max_steps + 1):
-        force = model.field(m)
+        force = model.field(moving.m)
         if has_holes:
-            force.mul_(material)
-        force.addcmul_((force * m).sum(dim=1, keepdim=True), m, value=-1)
+            force.masked_fill_(holes[moving.system], 0)
+        _remove_radial(force, moving.m)
         if step % _CHECK_EVERY == 1:
-            now = force.square().sum(dim=1).amax(dim=(1, 2)).sqrt() / stiffness
-            torque[active], steps[active] = now.to(torque.dtype), step
-            done = now < tolerance
-            if bool(done.any()):
-                result[active[done]] = m[done]
-                keep = ~done
-                active = active[keep]
-                if not len(active):
+            now = force.square().sum(dim=1).amax(dim=(1, 2)).sqrt_() / moving.stiffness
+            torque[moving.system], steps[moving.system] = now.to(torque.dtype), step
+            if bool((now < tolerance).any()):
+                done, left = (now < tolerance).nonzero()[:, 0], (now >= tolerance).nonzero()[:, 0]
+                result[moving.system[done]] = moving.m[done]
+                if not len(left):
                     break
-                model = model.select(keep.nonzero()[:, 0])
-                m, v, force, material = m[keep], v[keep], force[keep], material[keep]
-                stiffness, limit, dt, alpha, downhill = (t[keep] for t in (stiffness, limit, dt, alpha, downhill))
-        power = torch.einsum("bcyx,bcyx->b", force, v)
-        forward = power > 0
-        ratio = v.flatten(1).norm(dim=1) / force.flatten(1).norm(dim=1).clamp_min(1e-30)
-        downhill = torch.where(forward, downhill + 1, 0.0)
-        grow = downhill > 5
-        inertia = torch.where(forward, 1 - alpha, 0.0)
-        push = torch.where(forward, alpha * ratio, 0.0)
-        dt = torch.where(grow, torch.minimum(1.1 * dt, limit), torch.where(forward, dt, dt / 2))
-        alpha = torch.where(grow, 0.99 * alpha, torch.where(forward, alpha, 0.1))
-        v.mul_(_per_system(inertia)).addcmul_(_per_system(push + dt), force)
-        m.addcmul_(_per_system(dt), v)
-        m.mul_(m.square().sum(dim=1, keepdim=True).clamp_min_(1e-30).rsqrt_())
-        v.addcmul_((v * m).sum(dim=1, keepdim=True), m, value=-1)
-    if len(active):
-        result[active] = m
+                model, moving, force = model.select(left), moving.select(left), force[left]
+        moving.advance(force)
+    else:
+        result[moving.system] = moving.m
     return Relaxed(result, torque < tolerance, torque, steps)
+
+
+class _Moving(Batched):
+    """The systems that still move: spins, velocities, and each one's step, mixing and steps downhill in a row."""
+
+    def __init__(self, system: Tensor, m: Tensor, stiffness: Tensor) -> None:
+        self.system, self.m, self.v = system, m, torch.zeros_like(m)
+        self.stiffness = stiffness
+        self.limit = _STEP_LIMIT / stiffness.sqrt()
+        self.dt, self.mixing = self.limit / 2, torch.full_like(self.limit, 0.1)
+        self.downhill = torch.zeros_like(self.limit)
+
+    def advance(self, force: Tensor) -> None:
+        """Take one step along the force, tangent to the spins; a system that went uphill stops and starts anew."""
+        forward = (force * self.v).flatten(1).sum(dim=1) > 0
+        ratio = _length(self.v) / _length(force).clamp_min_(1e-30)
+        self.downhill = torch.where(forward, self.downhill + 1, 0.0)
+        grow = self.downhill > 5
+        inertia = torch.where(forward, 1 - self.mixing, 0.0)
+        push = torch.where(forward, self.mixing * ratio, 0.0)
+        faster = torch.minimum(1.1 * self.dt, self.limit)
+        self.dt = torch.where(grow, faster, torch.where(forward, self.dt, self.dt / 2))
+        self.mixing = torch.where(grow, 0.99 * self.mixing, torch.where(forward, self.mixing, 0.1))
+        self.v.mul_(_per_system(inertia)).addcmul_(_per_system(push + self.dt), force)
+        self.m.addcmul_(_per_system(self.dt), self.v)
+        self.m.mul_(self.m.square().sum(dim=1, keepdim=True).clamp_min_(1e-30).rsqrt_())
+        _remove_radial(self.v, self.m)
+
+
+def _remove_radial(vectors: Tensor, m: Tensor) -> None:
+    """Make vectors tangent to unit spins, in place."""
+    vectors.addcmul_((vectors * m).sum(dim=1, keepdim=True), m, value=-1)
+
+
+def _length(vectors: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(vectors.flatten(1), dim=1)
 
 
 def _per_system(value: Tensor) -> Tensor:

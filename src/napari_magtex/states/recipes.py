@@ -57,14 +57,23 @@ class Draw:
         generator = torch.Generator().manual_seed(int(self.rng.integers(2**62)))
         return random_start(self.batch, self.shape, generator)
 
-    def model(self, D: Tensor, K: Tensor, B: Tensor | None = None) -> SpinLattice:
+    def model(
+        self, D: Tensor, K: Tensor, B: Tensor | None = None, easy_axis: Tensor | tuple[float, ...] = (0.0, 0.0, 1.0)
+    ) -> SpinLattice:
         """Make the model with J = 1, or its antiferromagnetic twin."""
         twin = -1.0 if self.antiferromagnetic else 1.0
         field = torch.zeros(self.batch, 3)
         if B is not None:
             field[:, 2] = B
         return SpinLattice(
-            twin, twin * D[:, None], K, field, batch=self.batch, lattice=self.lattice, periodic=self.periodic
+            twin,
+            twin * D[:, None],
+            K,
+            field,
+            batch=self.batch,
+            easy_axis=easy_axis,
+            lattice=self.lattice,
+            periodic=self.periodic,
         )
 
     def staggered(self, m: Tensor) -> Tensor:
@@ -137,8 +146,7 @@ def uniform(draw: Draw) -> Prepared:
     common = torch.from_numpy(draw.rng.random(draw.batch) < 0.5)
     axis[common] = torch.tensor([0.0, 0.0, 1.0])
     axis /= axis.norm(dim=1, keepdim=True)
-    model = draw.model(D, K)
-    model.axis = axis
+    model = draw.model(D, K, easy_axis=axis)
     start = normalised(uniform_start(draw.batch, draw.shape, draw.sign()[:, None] * axis) + 0.1 * draw.random())
     return model, draw.staggered(start)
 

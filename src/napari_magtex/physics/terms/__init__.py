@@ -1,0 +1,1 @@
+"""The terms of the energy, one small class each."""
