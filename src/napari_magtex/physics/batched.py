@@ -48,7 +48,7 @@ def directions(value: Tensor | Sequence[float], batch: int, name: str, tail: tup
         As `batched`, or a vector has no length.
     """
     vectors = batched(value, batch, name, (3, *tail))
-    length = vectors.norm(dim=1, keepdim=True)
+    length = vectors.square().sum(dim=1, keepdim=True).sqrt()
     if not bool((length > 0).all()):
         raise BadExperiment(f"{name} has no direction: it is the zero vector")
     return vectors / length

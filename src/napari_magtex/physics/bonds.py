@@ -35,7 +35,7 @@ def shells(lattice: Lattice, count: int) -> tuple[tuple[Bond, ...], ...]:
 
 
 def neighbours(m: Tensor, up: int, right: int, *, periodic: bool) -> Tensor:
-    """Return the neighbour of every site so many rows up and columns right, (batch, 3, ny, nx).
+    """Return the neighbour of every site of a field (..., ny, nx), so many rows up and columns right.
 
     Row 0 is the top. Beyond an open edge there is nothing: zero.
     """

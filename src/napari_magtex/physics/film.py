@@ -27,9 +27,10 @@ _BONDS = (Bond(0, 1, 1.0, 0.0), Bond(1, 0, 0.0, 1.0))  # along x, along y
 class Film(SpinModel):
     """Energy and effective field, in joules and tesla, of films that differ in their constants and share their mesh.
 
-    The energy density is ``A (grad m)^2 + w_D - Ku (m.e)^2 + w_c - Ms m.B - (mu0/2) Ms m.H_d`` with ``w_D = D m.curl m``
-    (bulk) or ``D [m_z div m - (m.grad) m_z]`` (interfacial) and ``w_c = Kc (a1^2 a2^2 + a2^2 a3^2 + a3^2 a1^2)``, by
-    nearest neighbours; beyond an open edge there is nothing.
+    The energy density is ``A (grad m)^2 + w_D - Ku (m.e)^2 + w_c - Ms m.B - (mu0/2) Ms m.H_d``
+    with nearest neighbours,
+    ``w_D = D m.curl m`` (bulk) or ``D [m_z div m - (m.grad) m_z]`` (interfacial), and ``w_c`` that of `Cubic`.
+    Beyond an open edge there is nothing.
 
     Parameters
     ----------

@@ -75,4 +75,4 @@ def paint_skyrmion(
 
 def normalised(m: Tensor) -> Tensor:
     """Return unit spins; empty sites stay empty."""
-    return m / m.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    return m / m.square().sum(dim=1, keepdim=True).sqrt_().clamp_min_(1e-12)

@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from skimage.measure import label, regionprops
 
+from napari_magtex.physics.orders import ORDERED, bond_correlations, unstaggered
 from napari_magtex.physics.topology import charge_density
 from napari_magtex.states.definitions import State
 from napari_magtex.texture import Lattice
 
-_ORDERED = 0.5  # mean dot product of neighbours that makes a ferromagnet or, negative, an antiferromagnet
 _ROWS = 0.8  # the same along and across the rows of a row-wise antiferromagnet
 _TRIANGLE = 0.35  # mean |S1 + S2 + S3| of a 120-degree state: 0 when perfect, 1 when collinear
 _UNIFORM = 0.9  # length of the mean order parameter of a uniform state
@@ -38,22 +38,18 @@ def identify(m: NDArray[np.float32], lattice: Lattice = Lattice.SQUARE, *, perio
     State or None
         None where the texture is mixed of several, or none of them.
     """
-    along = [_bond_correlation(m, up, right) for up, right in _bonds(lattice)]
-    mean = float(np.mean(along))
-    if mean > _ORDERED:
+    spins = torch.from_numpy(np.moveaxis(m, -1, 0).copy())[None]
+    along = bond_correlations(spins, lattice=lattice, periodic=False)[0]
+    mean = float(along.mean())
+    if mean > ORDERED:
         return _texture_of(m, False, periodic)
     if lattice is Lattice.SQUARE:
-        return _texture_of(unstaggered(m), True, periodic) if mean < -_ORDERED else None
+        order = np.moveaxis(unstaggered(spins)[0].numpy(), 0, -1)
+        return _texture_of(order, True, periodic) if mean < -ORDERED else None
     if _triangle_sum(m) < _TRIANGLE:
         return State.NEEL_120
-    ordered = sorted(along)
+    ordered = along.sort().values
     return State.AFM if ordered[2] > _ROWS and ordered[1] < -_ROWS else None
-
-
-def unstaggered(m: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn every other spin of a checkerboard over: its order parameter, (ny, nx, 3)."""
-    i, j = np.indices(m.shape[:2])
-    return (m * np.where((i + j) % 2, -1, 1)[..., None]).astype(np.float32)
 
 
 def compact_cores(n: NDArray[np.float32], *, periodic: bool = True) -> tuple[float, float, int]:
@@ -101,17 +97,6 @@ def _texture_of(n: NDArray[np.float32], antiferromagnetic: bool, periodic: bool)
     if fraction > 0.2 and compact < 0.1 and strength < 0.5:
         return stripes
     return None
-
-
-def _bonds(lattice: Lattice) -> tuple[tuple[int, int], ...]:
-    return ((0, 1), (1, 0)) if lattice is Lattice.SQUARE else ((0, 1), (1, 0), (1, -1))
-
-
-def _bond_correlation(m: NDArray[np.float32], up: int, right: int) -> float:
-    """Mean dot product of neighbours inside the picture."""
-    other = np.roll(m, (up, -right), axis=(0, 1))
-    inner = (m * other).sum(axis=-1)[1:-1, 1:-1]
-    return float(inner.mean())
 
 
 def _triangle_sum(m: NDArray[np.float32]) -> float:
