@@ -10,6 +10,7 @@ from torch import Tensor
 
 from napari_magtex.compute import keep_freed_memory
 from napari_magtex.physics.batched import Batched
+from napari_magtex.physics.vectors import dot, normalise
 
 _STEP_LIMIT = 0.85  # times 1/sqrt(stiffness): above 1 it stalls, below it creeps (benchmarks/NOTES.md)
 _CHECK_EVERY = 10
@@ -65,7 +66,7 @@ def relax(model: Model, m: Tensor, *, tolerance: float = 1e-4, max_steps: int = 
     torque = torch.full((len(m),), torch.inf, device=m.device)
     steps = torch.zeros(len(m), dtype=torch.long, device=m.device)
     moving = _Moving(torch.arange(len(m), device=m.device), m.clone(), model.stiffness)
-    holes = m.square().sum(dim=1, keepdim=True) == 0
+    holes = dot(m, m) == 0
     has_holes = bool(holes.any())
     for step in range(1, max_steps + 1):
         force = model.field(moving.m)
@@ -73,7 +74,7 @@ def relax(model: Model, m: Tensor, *, tolerance: float = 1e-4, max_steps: int = 
             force.masked_fill_(holes[moving.system], 0)
         _remove_radial(force, moving.m)
         if step % _CHECK_EVERY == 1:
-            now = force.square().sum(dim=1).amax(dim=(1, 2)).sqrt_() / moving.stiffness
+            now = dot(force, force).amax(dim=(1, 2, 3)).sqrt_() / moving.stiffness
             torque[moving.system], steps[moving.system] = now.to(torque.dtype), step
             if bool((now < tolerance).any()):
                 done, left = (now < tolerance).nonzero()[:, 0], (now >= tolerance).nonzero()[:, 0]
@@ -110,13 +111,13 @@ class _Moving(Batched):
         self.mixing = torch.where(grow, 0.99 * self.mixing, torch.where(forward, self.mixing, 0.1))
         self.v.mul_(_per_system(inertia)).addcmul_(_per_system(push + self.dt), force)
         self.m.addcmul_(_per_system(self.dt), self.v)
-        self.m.mul_(self.m.square().sum(dim=1, keepdim=True).clamp_min_(1e-30).rsqrt_())
+        normalise(self.m)
         _remove_radial(self.v, self.m)
 
 
 def _remove_radial(vectors: Tensor, m: Tensor) -> None:
     """Make vectors tangent to unit spins, in place."""
-    vectors.addcmul_((vectors * m).sum(dim=1, keepdim=True), m, value=-1)
+    vectors.addcmul_(dot(vectors, m), m, value=-1)
 
 
 def _length(vectors: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_magtex.physics.terms.term import Term, total
+from napari_magtex.physics.vectors import dot
 
 
 class Uniaxial(Term):
@@ -34,11 +35,11 @@ class Uniaxial(Term):
 
     def add_field(self, field: Tensor, m: Tensor) -> None:
         """Add 2 K (m.e) e."""
-        field.addcmul_(self._pull, (m * self.axis).sum(dim=1, keepdim=True))
+        field.addcmul_(self._pull, dot(m, self.axis))
 
     def energy(self, m: Tensor) -> Tensor:
         """Return -sum K (m.e)^2."""
-        return -total((m * self.axis).sum(dim=1).square_().mul_(self.K))
+        return -total(dot(m, self.axis)[:, 0].square_().mul_(self.K))
 
 
 class Cubic(Term):
