@@ -7,7 +7,6 @@ import torch
 from scipy.constants import mu_0
 
 from napari_magtex.errors import BadExperiment
-from napari_magtex.physics.demag import Demag
 from napari_magtex.physics.film import Film
 from napari_magtex.physics.lattice import SpinLattice
 from napari_magtex.physics.starts import helix_start, normalised, random_start, uniform_start
@@ -93,42 +92,6 @@ def test_a_helix_of_the_lattice_period_has_the_lowest_energy():
         energies.append(float(film.energy(helix_start((1, 600), cells, 0.0, dmi="bulk").double())))
     assert energies[1] < min(energies[0], energies[2])
     assert period * dx == pytest.approx(4 * math.pi * A / D, rel=0.05)
-
-
-def test_a_uniform_infinite_film_feels_its_full_demagnetising_field():
-    demag = Demag((8, 8), CELL, periodic=True, dtype=torch.float64)
-    up, along = uniform_start(1, (8, 8), (0, 0, 1)).double(), uniform_start(1, (8, 8), (1, 0, 0)).double()
-    torch.testing.assert_close(demag.field(up), -up)
-    torch.testing.assert_close(demag.field(along), 0 * along, atol=1e-12, rtol=0)
-
-
-def test_a_lone_cubic_cell_has_a_third_along_each_axis():
-    demag = Demag((1, 1), (4e-9,) * 3, periodic=False, dtype=torch.float64)
-    m = torch.ones(1, 3, 1, 1, dtype=torch.float64)
-    torch.testing.assert_close(demag.field(m), -m / 3, atol=1e-10, rtol=0)
-
-
-def test_a_wide_open_film_approaches_the_infinite_one_at_its_middle():
-    shape = (96, 96)
-    x = torch.arange(96, dtype=torch.float64)
-    wave = torch.zeros(1, 3, *shape, dtype=torch.float64)
-    wave[:, 2] = torch.sin(2 * math.pi * x / 12)
-    open_, periodic = (Demag(shape, (4e-9,) * 3, periodic=p, dtype=torch.float64).field(wave) for p in (False, True))
-    torch.testing.assert_close(open_[..., 40:56, 40:56], periodic[..., 40:56, 40:56], atol=2e-4, rtol=0)
-
-
-def test_the_stray_field_of_rows_turns_with_them():
-    """The tensor knows that rows run downwards: a diagonal wave has the same energy after a quarter turn."""
-    m = torch.zeros(1, 3, 32, 32, dtype=torch.float64)
-    i, j = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
-    phase = 2 * math.pi * (j - i) / 32  # wave vector up and to the right, m along it: all charge
-    m[:, 0] = m[:, 1] = torch.cos(phase) / math.sqrt(2)
-    demag = Demag((32, 32), (4e-9,) * 3, periodic=True, dtype=torch.float64)
-    charged = -(m * demag.field(m)).sum()
-    m[:, 1] *= -1  # across it: none
-    free = -(m * demag.field(m)).sum()
-    assert charged > 0
-    assert abs(free) < 0.03 * charged  # not 0: the wave is a staircase of cells
 
 
 def test_energies_of_a_batch_equal_those_of_its_systems():
