@@ -60,10 +60,25 @@ def test_the_field_of_a_film_is_minus_the_gradient_of_its_energy(dmi, periodic):
     torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)
 
 
-def test_the_terms_of_a_film_add_up_to_its_field():
-    film = Film((6, 8), CELL, 8e-12, 1.5e-3, 4e5, 2e4, field_T=(0.1, 0.2, 0.3), dtype=torch.float64)
-    m = spins(1, (6, 8))
-    torch.testing.assert_close(sum(film.fields(m).values()), film.field(m))
+@pytest.mark.parametrize("shape", [(6, 8), (1, 9), (7, 1), (1, 1)])
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("dmi", ["bulk", "interfacial"])
+def test_the_terms_of_a_film_add_up_to_its_field(dmi, periodic, shape):
+    """Its exchange, DMI and stray field go through Fourier space together."""
+    A, D = torch.tensor([8e-12, 5e-12]), torch.tensor([1.5e-3, -1e-3])
+    film = Film(shape, CELL, A, D, 4e5, 2e4, field_T=(0.1, 0.2, 0.3), dmi=dmi, periodic=periodic, dtype=torch.float64)
+    m = spins(2, shape)
+    m[..., : shape[1] // 3] = 0  # a hole
+    torch.testing.assert_close(film.field(m), sum(film.fields(m).values()), rtol=1e-11, atol=1e-11)
+    second = film.select(torch.tensor([1]))
+    torch.testing.assert_close(second.field(m[1:]), film.field(m)[1:], rtol=1e-11, atol=1e-11)
+
+
+def test_in_single_precision_the_field_is_right_to_its_digits():
+    films = [Film((64, 64), (4e-9,) * 3, 8.78e-12, 1.58e-3, 3.84e5, dtype=t) for t in (torch.float32, torch.float64)]
+    m = spins(1, (64, 64)).float()
+    single, double = films[0].field(m).double(), films[1].field(m.double())
+    assert float((single - double).abs().max() / films[1].stiffness) < 1e-6
 
 
 def test_the_antiferromagnetic_twin_has_the_same_energy():

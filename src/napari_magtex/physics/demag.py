@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -58,8 +59,29 @@ class Demag:
         # each number twice, for a real and an imaginary part: products of plain reals take half as long
         self._spectrum = torch.tensor(spectrum, dtype=dtype, device=device).repeat_interleave(2, dim=-1)
 
+    @property
+    def domain(self) -> tuple[int, int]:
+        """The grid (ny, nx) on which the field is a product in Fourier space: the film's own, or a padded one."""
+        return self._padded
+
+    @property
+    def tensor(self) -> Tensor:
+        """Spectrum of -N on the `domain`: xx, yy, zz, xy, (4, columns, rows), rows downwards."""
+        return self._spectrum[..., ::2]
+
     def field(self, m: Tensor) -> Tensor:
         """Return -N * m, (batch, 3, ny, nx)."""
+        return self.through_spectrum(m, self._through_tensor)
+
+    def through_spectrum(self, m: Tensor, multiply: Callable[[Tensor, slice, slice], Tensor]) -> Tensor:
+        """Return a field that is linear in m and the same from every cell, (batch, 3, ny, nx).
+
+        Parameters
+        ----------
+        multiply
+            (spectrum, systems, columns) to the field's spectrum: of these systems of the batch and these columns of the
+            half spectrum, (systems, 3, columns, rows of the `domain`), columns first. It may work in place.
+        """
         (ny, nx), (padded_y, padded_x) = self._shape, self._padded
         waves = padded_x // 2 + 1
         numbers = (_CACHED if m.device.type == "cpu" else _ABUNDANT) // (2 * m.element_size())
@@ -67,18 +89,19 @@ class Demag:
         columns = _part(waves, numbers // (3 * padded_y * systems))
         field = torch.empty_like(m, memory_format=torch.contiguous_format)
         for first in range(0, len(m), systems):
-            rows = torch.fft.rfft(m[first : first + systems], n=padded_x)
+            these = slice(first, first + systems)
+            rows = torch.fft.rfft(m[these], n=padded_x)
             for k in range(0, waves, columns):
                 some = rows[..., k : k + columns]
-                spectrum = self._through_tensor(torch.fft.fft(some.mT, n=padded_y), k)
+                spectrum = torch.fft.fft(some.mT, n=padded_y).contiguous()
+                spectrum = multiply(spectrum, these, slice(k, k + columns))
                 some.copy_(torch.fft.ifft(spectrum)[..., :ny].mT)
-            field[first : first + systems] = torch.fft.irfft(rows, n=padded_x)[..., :nx]
+            field[these] = torch.fft.irfft(rows, n=padded_x)[..., :nx]
         return field
 
-    def _through_tensor(self, spectrum: Tensor, k: int) -> Tensor:
-        """Multiply the columns from k on, (systems, 3, columns, padded_y), by -N in place."""
-        spectrum = spectrum.contiguous()
-        xx, yy, zz, xy = self._spectrum[:, k : k + spectrum.shape[2]]
+    def _through_tensor(self, spectrum: Tensor, systems: slice, columns: slice) -> Tensor:
+        """Multiply by -N in place."""
+        xx, yy, zz, xy = self._spectrum[:, columns]
         parts = torch.view_as_real(spectrum).flatten(-2)
         x, y, z = parts[:, 0], parts[:, 1], parts[:, 2]
         from_x = xy * x
@@ -89,8 +112,8 @@ class Demag:
 
 
 def _padded(n: int) -> int:
-    """Return the quickest length to transform at which n cells do not meet their images."""
-    return int(next_fast_len(2 * n - 1, real=True))
+    """Return the quickest length to transform at which n cells do not meet their images, nor any cell itself."""
+    return int(next_fast_len(max(2 * n - 1, n + 1), real=True))
 
 
 def _part(total: int, most: int) -> int:

@@ -17,6 +17,7 @@ from napari_magtex.physics.model import SpinModel
 from napari_magtex.physics.terms.anisotropy import Cubic, Uniaxial
 from napari_magtex.physics.terms.dmi import DMI
 from napari_magtex.physics.terms.exchange import Exchange
+from napari_magtex.physics.terms.fused import Fused
 from napari_magtex.physics.terms.stray import StrayField
 from napari_magtex.physics.terms.term import Term
 from napari_magtex.physics.terms.zeeman import Zeeman
@@ -70,7 +71,7 @@ class Film(SpinModel):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        if not all(math.isfinite(d) and d > 0 for d in cell):
+        if not all(0 < d < math.inf for d in cell):
             raise BadExperiment(f"cell sizes (dz, dy, dx) must be positive, not {cell}")
         batch = max(len(torch.atleast_1d(torch.as_tensor(value))) for value in (A, D, Ms, Ku, Kc))
         constants = {name: batched(v, batch, name) for name, v in (("A", A), ("D", D), ("Ms", Ms), ("Kc", Kc))}
@@ -88,19 +89,22 @@ class Film(SpinModel):
         spacing = torch.tensor([cell[2], cell[1]], dtype=torch.float64)
         exchange = 2 * A64[:, None] / (Ms64[:, None] * spacing**2)
         chiral = D64[:, None] / (Ms64[:, None] * spacing)
-        terms: list[Term] = [
+        bonds = [
             Exchange(_BONDS, place(exchange), periodic=periodic, from_aligned=True),
             DMI(_BONDS, place(chiral), dmi, periodic=periodic),
         ]
+        others: list[Term] = [Zeeman(place(batched(field_T, batch, "the field", (3,))))]
         if uniaxial.any():
-            terms.append(Uniaxial(place(uniaxial / Ms64[:, None, None]), place(axis)))
+            others.append(Uniaxial(place(uniaxial / Ms64[:, None, None]), place(axis)))
         if Kc64.any():
-            terms.append(Cubic(place(Kc64 / Ms64)[:, None, None], place(_cube(cubic_axes)).repeat(batch, 1, 1)))
+            others.append(Cubic(place(Kc64 / Ms64)[:, None, None], place(_cube(cubic_axes)).repeat(batch, 1, 1)))
+        moment = Ms64 * math.prod(cell)
         if demag:
             kernel = Demag(shape, cell, periodic=periodic, dtype=dtype, device=device)
-            terms.append(StrayField(kernel, place(mu_0 * Ms64)))
-        terms.append(Zeeman(place(batched(field_T, batch, "the field", (3,)))))
-        super().__init__(terms, Ms64 * math.prod(cell))
+            stray = StrayField(kernel, place(mu_0 * Ms64))
+            super().__init__([*bonds, stray, *others], moment, acting=[Fused(bonds, stray), *others])
+        else:
+            super().__init__([*bonds, *others], moment)
         self.shape, self.cell, self.dmi, self.periodic = shape, cell, dmi, periodic
         self.A, self.D, self.Ms = (place(constants[name]) for name in ("A", "D", "Ms"))
 

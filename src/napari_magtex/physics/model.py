@@ -26,10 +26,13 @@ class SpinModel(Batched):
         In one unit of field; one of them is the `Zeeman` term.
     moment
         Energy of a site per unit of field, (batch,): A m^2 where the field is in tesla, 1 where it is an energy.
+    acting
+        Terms whose field is that of all ``terms`` in fewer operations; default the terms themselves.
     """
 
-    def __init__(self, terms: Sequence[Term], moment: Tensor) -> None:
+    def __init__(self, terms: Sequence[Term], moment: Tensor, acting: Sequence[Term] = ()) -> None:
         self.terms = tuple(terms)
+        self._acting = tuple(acting) or self.terms
         self.moment = moment.to(self.device, precise(self.device))
 
     @property
@@ -55,16 +58,18 @@ class SpinModel(Batched):
     @property
     def stiffness(self) -> Tensor:
         """Bound of the Hessian's largest eigenvalue, (batch,), in the field's unit: it sets a relaxation's step."""
-        bound = coupling(self._bond_terms)
-        for term in self._other_terms:
+        bonds, others = _apart(self.terms)
+        bound = coupling(bonds)
+        for term in others:
             bound = bound + term.stiffness
         return bound
 
     def field(self, m: Tensor) -> Tensor:
         """Return the effective field, -(dE/dm) / moment, (batch, 3, ny, nx)."""
         field = torch.zeros_like(m)
-        add_bond_fields(field, m, self._bond_terms)
-        for term in self._other_terms:
+        bonds, others = _apart(self._acting)
+        add_bond_fields(field, m, bonds)
+        for term in others:
             term.add_field(field, m)
         return field
 
@@ -88,17 +93,18 @@ class SpinModel(Batched):
         """Return the same model in another applied field, (3,) or (batch, 3)."""
         zeeman = Zeeman(batched(B, self.batch, "the field", (3,)).to(self.device, self.dtype))
         changed = copy.copy(self)
-        changed.terms = tuple(zeeman if isinstance(term, Zeeman) else term for term in self.terms)
+        changed.terms, changed._acting = (
+            tuple(zeeman if isinstance(term, Zeeman) else term for term in terms)
+            for terms in (self.terms, self._acting)
+        )
         return changed
-
-    @property
-    def _bond_terms(self) -> tuple[BondTerm, ...]:
-        return tuple(term for term in self.terms if isinstance(term, BondTerm))
-
-    @property
-    def _other_terms(self) -> tuple[Term, ...]:
-        return tuple(term for term in self.terms if not isinstance(term, BondTerm))
 
     @property
     def _zeeman(self) -> Zeeman:
         return next(term for term in self.terms if isinstance(term, Zeeman))
+
+
+def _apart(terms: Sequence[Term]) -> tuple[list[BondTerm], list[Term]]:
+    """Return the terms of pairs, and all others."""
+    pairs = [term for term in terms if isinstance(term, BondTerm)]
+    return pairs, [term for term in terms if not isinstance(term, BondTerm)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -29,6 +31,12 @@ class BondTerm(Term):
         self.bonds, self.strength, self.periodic = tuple(bonds), strength, periodic
         acts = strength.ne(0).any(dim=0).tolist()
         self._column = {bond: column for column, bond in enumerate(self.bonds) if acts[column]}
+
+    def closed(self) -> Self:
+        """Return the same term on a lattice that closes on itself."""
+        changed = copy.copy(self)
+        changed.periodic = True
+        return changed
 
     def acts_on(self, bond: Bond) -> bool:
         """Whether the bond has any strength in any system."""

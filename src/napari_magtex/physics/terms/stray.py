@@ -25,7 +25,7 @@ class StrayField(Term):
     name: ClassVar[str] = "demag"
 
     def __init__(self, demag: Demag, strength: Tensor) -> None:
-        self._demag, self.strength = demag, strength
+        self.demag, self.strength = demag, strength
 
     @property
     def stiffness(self) -> Tensor:
@@ -34,7 +34,7 @@ class StrayField(Term):
 
     def add_field(self, field: Tensor, m: Tensor) -> None:
         """Add -mu0 Ms N * m."""
-        field.addcmul_(self._demag.field(m), self.strength[:, None, None, None])
+        field.addcmul_(self.demag.field(m), self.strength[:, None, None, None])
 
     def energy(self, m: Tensor) -> Tensor:
         """Return half the energy of the magnetisation in its own field."""
