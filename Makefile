@@ -12,7 +12,7 @@ SCREEN := xvfb-run --auto-servernum --server-args="-screen 0 1600x1000x24"
 HEADLESS := --out demo --check
 endif
 
-.PHONY: demo test lint bench bench-classifier bench-estimator system
+.PHONY: demo test lint bench bench-classifier bench-estimator bench-physics system
 
 demo: $(READY)
 	@$(SCREEN) $(RUN) -m napari_magtex.widgets.demo $(HEADLESS)
@@ -34,10 +34,18 @@ bench-classifier: $(READY)
 bench-estimator: $(READY)
 	@$(RUN) benchmarks/estimator.py
 
+bench-physics: $(VENV)/.oracles
+	@$(RUN) benchmarks/physics.py
+
 $(READY): pyproject.toml hatch_build.py | system
 	@echo "Installing napari-magtex and what it needs into $(VENV): some minutes, once"
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install -qq --disable-pip-version-check --editable '.[all,test]'
+	@touch $@
+
+$(VENV)/.oracles: $(READY)
+	@echo "Installing Spirit and magnum.np beside it, to compare with"
+	@$(RUN) -m pip install -qq --disable-pip-version-check --editable '.[oracles]'
 	@touch $@
 
 system:

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_magtex.cli import app
-from napari_magtex.io.ovf import read_ovf, write_ovf
+from napari_magtex.io.ovf import write_ovf
 from napari_magtex.texture import SpinTexture
 
 VERDICT_KEYS = (
@@ -137,8 +137,6 @@ class TestClassify:
         ("estimate", "helix.ovf", "--pixel-size", "nan"),
         ("estimate", "helix.ovf", "--field", "0.1"),
         ("estimate", "helix.ovf", "--estimator", "no-such-estimator"),
-        ("simulate", "one.toml", "--out", "many.zarr"),
-        ("simulate", "one.toml"),
         ("lorentz", "simulate", "helix.ovf", "--out", "f.tif"),
         ("lorentz", "simulate", "helix.ovf", "--defocus", "much", "--out", "f.tif"),
         ("lorentz", "simulate", "helix.ovf", "--defocus", "500", "--out", "f.jpg"),
@@ -212,31 +210,6 @@ class TestEstimate:
         code, _, err = magtex("estimate", "helix.ovf", "--estimator", "bad.safetensors")
         assert code == 1
         assert "bad.safetensors is damaged" in err
-
-
-class TestSimulate:
-    def test_one_state_becomes_a_texture_with_its_cell_and_saturation(self, folder):
-        code, out, _ = magtex("simulate", "one.toml", "--out", "state.ovf")
-        assert code == 0
-        assert "state.ovf" in out
-        texture = read_ovf(folder / "state.ovf")[0].texture()
-        assert texture.shape == (1, 48, 64)
-        assert texture.cell == pytest.approx((4e-9, 4e-9, 4e-9))
-        assert texture.saturation == pytest.approx(3.84e5, rel=1e-5)
-        assert texture.m[..., 2].std() > 0.1  # not the uniform state
-
-    def test_ranges_are_no_one_state(self, folder):
-        (folder / "many.toml").write_text(ONE_STATE.replace("= 8.78", "= {low = 6, high = 9}"))
-        code, _, err = magtex("simulate", "many.toml", "--out", "state.ovf")
-        assert code == 1
-        assert re.fullmatch(r"many\.toml: .*A.*\n", err)
-        assert not (folder / "state.ovf").exists()
-
-    def test_an_experiment_that_makes_no_sense_says_which_key(self, folder):
-        (folder / "wrong.toml").write_text(ONE_STATE.replace("shape", "shap"))
-        code, _, err = magtex("simulate", "wrong.toml", "--out", "state.ovf")
-        assert code == 1
-        assert re.fullmatch(r"wrong\.toml: .*shap.*\n", err)
 
 
 class TestLorentz:

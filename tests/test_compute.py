@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_magtex.compute import Device, Progress, cache_folder, drain, torch_device
+from napari_magtex.compute import Device, Progress, cache_folder, drain, free_memory, how_many_fit, torch_device
 from napari_magtex.errors import MagtexError
 
 
@@ -29,6 +29,33 @@ def test_draining_reports_every_step_and_returns_the_answer():
 def test_a_computation_without_an_answer_is_a_fault():
     with pytest.raises(RuntimeError, match="without an answer"):
         drain(iter([Progress(1, 1)]))
+
+
+def test_whatever_interrupts_a_computation_closes_it():
+    closed = []
+
+    def work():
+        try:
+            yield Progress(1, 2)
+            yield "answer"
+        finally:
+            closed.append(True)
+
+    def interrupt(step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        drain(work(), interrupt)
+    assert closed, caught
+
+
+def test_a_computation_is_told_how_much_fits_the_memory(monkeypatch):
+    cpu = torch.device("cpu")
+    assert 1 <= how_many_fit(1000, "it", cpu) <= free_memory(cpu) // 1000 + 10**6
+    monkeypatch.setattr("napari_magtex.compute.free_memory", lambda device: 6_200_000_000)
+    assert how_many_fit(10**9, "it", cpu) == 6
+    with pytest.raises(MagtexError, match=r"one film needs about 9.1 GB of memory, 6.2 GB are free"):
+        how_many_fit(9_100_000_000, "one film", cpu)
 
 
 def test_the_cache_is_where_the_user_says(monkeypatch, tmp_path):

@@ -29,7 +29,7 @@ LEVELS = [  # from the ground up; a room imports from levels below its own
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 WINDOWS_ONLY = {"napari", "qtpy", "magicgui", "PyQt5", "PyQt6", "PySide6", "superqt"}
-HEAVY = {"torch", "timm", "skimage", "scipy", "pandas", "matplotlib", "rsciio", "napari", "qtpy"}
+HEAVY = {"torch", "timm", "skimage", "scipy", "pandas", "matplotlib", "rsciio", "zarr", "distributed", "napari", "qtpy"}
 NETWORK = {"requests", "urllib", "http", "socket", "huggingface_hub", "ftplib", "pooch"}
 UNPICKLERS = {"torch.load", "np.load", "numpy.load", "pd.read_pickle"}
 UNSAFE = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}

@@ -57,14 +57,15 @@ def torch_device(device: Device | str = Device.AUTO) -> torch.device:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return how many bytes a computation on a device may still take."""
+    """Return how many bytes a computation on a device may still take, with those that torch keeps for its next one."""
     import psutil
     import torch
 
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
     return int(psutil.virtual_memory().available)
 
 

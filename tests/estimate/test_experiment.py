@@ -4,7 +4,7 @@ import warnings
 import pytest
 
 from napari_magtex.errors import BadExperiment
-from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.estimate.experiment import Experiment, digest, physics
 from napari_magtex.picture import Contrast
 
 
@@ -66,6 +66,10 @@ def test_a_file_is_read_as_toml(tmp_path):
         ({"picture": {"colour_map": "jet"}}, "allowed are mumax3"),
         ({"start": {"kind": "vortex"}}, "allowed are random"),
         ({"start": {"field_path_T": 3}}, "give a list"),
+        ({"hysteresis": {"direction": [0, 0, 0]}}, "must point somewhere"),
+        ({"hysteresis": {"steps": 9}}, "a whole number, at least 10"),
+        ({"hysteresis": {"grain_nm": -1}}, "grain_nm is -1: give a number, at least 0"),
+        ({"hysteresis": {"max_T": 0}}, "max_T is 0"),
         ({"parameters": {"A_pJ_per_m": {"low": 9, "high": 6}}}, "low = 9 must be below high = 6"),
         ({"parameters": {"A_pJ_per_m": {"low": 9}}}, r"give a number, \{low=, high=\}"),
         ({"parameters": {"A_pJ_per_m": {"values": []}}}, r"give a number, \{low=, high=\}"),
@@ -106,12 +110,27 @@ def test_a_thick_film_is_noted(experiment_with):
     assert any("thick" in note for note in experiment_with(film={"thickness_nm": 12}).notes())
 
 
+def test_walls_thinner_than_a_cell_are_noted(experiment_with):
+    # sqrt(A/Ku) = sqrt(6e-12 / 5e5) = 3.46 nm
+    notes = experiment_with(film={"Ku_kJ_per_m3": 500}).notes()
+    assert any("3.46 nm" in note and "walls stick to the mesh" in note for note in notes)
+    assert not any("walls" in note for note in experiment_with(film={"Ku_kJ_per_m3": -100}).notes())
+
+
+def test_a_loop_has_its_own_table_with_sensible_defaults(experiment_with):
+    e = experiment_with(hysteresis={"grain_nm": 25, "dwell_ns": 0.1, "direction": [1, 0, 0]})
+    assert e.hysteresis.grain == pytest.approx(25e-9)
+    assert e.hysteresis.dwell == pytest.approx(1e-10)
+    assert (e.hysteresis.steps, e.hysteresis.max_T, e.hysteresis.tilt_deg) == (100, 1.0, 1.0)
+    assert Experiment.from_dict(e.to_dict()) == e
+
+
 def test_the_hash_follows_what_matters_and_is_the_same_tomorrow(experiment_with):
     e = experiment_with()
     assert e.hash() == experiment_with().hash()
     other = experiment_with(picture={"contrast": "lorentz"})
     assert other.hash() != e.hash()
-    assert other.hash("conditions", "film") == e.hash("conditions", "film")
+    assert digest(physics(other.to_dict())) == digest(physics(e.to_dict()))
 
 
 def test_reading_warns_of_nothing(tables_with):

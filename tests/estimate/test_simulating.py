@@ -5,8 +5,9 @@ import torch
 from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import BadExperiment, MagtexError
 from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.estimate.films import film_of
 from napari_magtex.estimate.sets import Split, parameter_sets
-from napari_magtex.estimate.simulate import film_of, films_folder, simulate_films, simulate_state
+from napari_magtex.estimate.simulate import films_folder, simulate_films, simulate_state
 
 
 @pytest.fixture
@@ -48,11 +49,11 @@ def test_more_films_keep_those_that_are_there(experiment_with):
 def test_a_stopped_simulation_goes_on_where_it_was(experiment_with, own_cache):
     e = experiment_with(film={"shape": [40, 40]}, training={"films": 10, "calibration": 10, "test": 1})
     work = simulate_films(e, device="cpu")
-    while next(work).done < 8:
+    while next(work).done < 10:
         pass
     work.close()
-    stored = {path: path.stat().st_mtime_ns for path in films_folder(e).iterdir()}
-    assert [path.name for path in stored] == ["train-00000.npz"]
+    assert [path.name for path in films_folder(e).iterdir()] == ["train.zarr"]
+    stored = {path: path.stat().st_mtime_ns for path in (films_folder(e) / "train.zarr").rglob("*")}
     films = drain(simulate_films(e, device="cpu"))
     assert [(f.split, len(f.m)) for f in films] == [(Split.TRAIN, 10), (Split.CALIBRATION, 10), (Split.TEST, 1)]
     assert all(path.stat().st_mtime_ns == then for path, then in stored.items())
@@ -60,11 +61,21 @@ def test_a_stopped_simulation_goes_on_where_it_was(experiment_with, own_cache):
     assert np.allclose(np.linalg.norm(films[0].m, axis=1), 1, atol=1e-5)
 
 
-def test_a_damaged_chunk_is_simulated_again(experiment_with, own_cache):
+def test_fewer_films_are_read_from_a_longer_table(experiment_with, own_cache):
+    count = {"films": 3, "calibration": 10, "test": 1}
+    many = drain(simulate_films(experiment_with(film={"shape": [40, 40]}, training=count), device="cpu"))
+    few = experiment_with(film={"shape": [40, 40]}, training=count | {"films": 2})
+    steps = list(simulate_films(few, device="cpu"))
+    assert (steps[-2].done, steps[-2].total) == (13, 13)
+    assert np.array_equal(steps[-1][0].m, many[0].m[:2])
+
+
+def test_films_that_did_not_settle_are_left_out(experiment_with, own_cache, monkeypatch):
+    monkeypatch.setattr("napari_magtex.estimate.films._MAX_STEPS", 11)
     e = experiment_with(film={"shape": [40, 40]}, training={"films": 2, "calibration": 10, "test": 1})
-    before = drain(simulate_films(e, device="cpu"))[0].m
-    (films_folder(e) / "train-00000.npz").write_bytes(b"PK\x03\x04 cut short")
-    assert np.array_equal(drain(simulate_films(e, device="cpu"))[0].m, before)
+    train, *_ = drain(simulate_films(e, device="cpu"))
+    assert train.m.shape == (0, 3, 40, 40)
+    assert train.converged.tolist() == [False, False]
 
 
 def test_progress_counts_all_films(experiment_with, own_cache):
@@ -97,18 +108,43 @@ def test_a_field_path_leads_elsewhere_than_a_quench(fege):
     assert quenched.m[..., 2].std() > 0.3
 
 
-def test_ranges_and_heat_are_refused(experiment_with, fege):
+def test_ranges_are_refused_where_one_state_is_wanted(experiment_with):
     with pytest.raises(BadExperiment, match=r"A, D vary"):
         simulate_state(experiment_with())
-    with pytest.raises(BadExperiment, match="temperature_K = 265"):
-        simulate_state(fege(conditions={"temperature_K": 265}))
+
+
+def test_heat_roughens_a_snapshot_and_an_exposure_smooths_it(fege):
+    def roughness(m):
+        return float(np.square(m - np.roll(m, 1, axis=2)).mean())
+
+    cold = simulate_state(fege()).m
+    snapshot = simulate_state(fege(conditions={"temperature_K": 265})).m
+    exposure = simulate_state(fege(conditions={"temperature_K": 265}, picture={"exposure": "averaged"})).m
+    assert roughness(snapshot) > 1.3 * roughness(cold)
+    assert roughness(exposure) < 1.1 * roughness(cold)
+
+
+def test_the_heat_of_a_film_is_its_own_and_comes_again(fege):
+    warm = fege(conditions={"temperature_K": 265}, start={"anneal_K": 400})
+    assert np.array_equal(simulate_state(warm).m, simulate_state(warm).m)
+    other = fege(conditions={"temperature_K": 265}, start={"anneal_K": 400, "seed": 2})
+    assert not np.allclose(simulate_state(warm).m, simulate_state(other).m, atol=0.1)
+
+
+def test_exposures_of_heated_films_do_not_share_a_folder_with_snapshots(fege):
+    warm, exposed = (
+        fege(conditions={"temperature_K": 265}, picture={"exposure": exposure}) for exposure in ("snapshot", "averaged")
+    )
+    cold, cold_exposed = (fege(picture={"exposure": exposure}) for exposure in ("snapshot", "averaged"))
+    assert films_folder(warm) != films_folder(exposed)
+    assert films_folder(cold) == films_folder(cold_exposed)
 
 
 def test_a_cache_that_cannot_be_written_says_so(experiment_with, tmp_path, monkeypatch):
     (tmp_path / "napari-magtex").write_text("a file where the folder should be")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     e = experiment_with(film={"shape": [40, 40]})
-    with pytest.raises(MagtexError, match="cannot be stored"):
+    with pytest.raises(MagtexError, match="cannot be written"):
         drain(simulate_films(e, device="cpu"))
 
 

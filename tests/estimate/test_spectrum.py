@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from napari_magtex.estimate.chirality import dmi_sign, handedness
-from napari_magtex.estimate.simulate import film_of, simulate_state
+from napari_magtex.estimate.films import film_of
+from napari_magtex.estimate.simulate import simulate_state
 from napari_magtex.estimate.spectrum import descriptor, is_uniform, measure_period
 from napari_magtex.estimate.symmetry import mirrored, random_crop, turned
 from napari_magtex.picture import Contrast

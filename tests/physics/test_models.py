@@ -9,14 +9,15 @@ from scipy.constants import mu_0
 from napari_magtex.errors import BadExperiment
 from napari_magtex.physics.film import Film
 from napari_magtex.physics.lattice import SpinLattice
-from napari_magtex.physics.starts import helix_start, normalised, random_start, uniform_start
+from napari_magtex.physics.starts import helix_start, random_start, uniform_start
+from napari_magtex.physics.vectors import normalise
 from napari_magtex.texture import Lattice
 
 CELL = (3e-9, 4e-9, 5e-9)
 
 
 def spins(batch: int, shape: tuple[int, int]) -> torch.Tensor:
-    return normalised(random_start(batch, shape, torch.Generator().manual_seed(1)).double())
+    return normalise(random_start(batch, shape, torch.Generator().manual_seed(1)).double())
 
 
 def tangent(v: torch.Tensor, m: torch.Tensor) -> torch.Tensor:

@@ -11,19 +11,20 @@ from napari_magtex.physics.bonds import neighbours, shells
 from napari_magtex.physics.demag import Demag
 from napari_magtex.physics.film import Film
 from napari_magtex.physics.lattice import SpinLattice
-from napari_magtex.physics.starts import normalised, random_start
+from napari_magtex.physics.starts import random_start
 from napari_magtex.physics.terms.anisotropy import Cubic, Uniaxial
 from napari_magtex.physics.terms.dmi import DMI
 from napari_magtex.physics.terms.exchange import Exchange
 from napari_magtex.physics.terms.stray import StrayField
 from napari_magtex.physics.terms.zeeman import Zeeman
+from napari_magtex.physics.vectors import normalise
 from napari_magtex.texture import Lattice
 
 SHAPE = (7, 6)
 
 
 def spins(batch=2, shape=SHAPE):
-    return normalised(random_start(batch, shape, torch.Generator().manual_seed(7)).double())
+    return normalise(random_start(batch, shape, torch.Generator().manual_seed(7)).double())
 
 
 def numbers(*shape):
@@ -51,8 +52,8 @@ def edges(batch):
 
 
 SITE_TERMS = {
-    "uniaxial": lambda: Uniaxial(numbers(2, 1, 1), normalised(numbers(2, 3, 1, 1))),
-    "uniaxial by cell": lambda: Uniaxial(numbers(2, *SHAPE), normalised(numbers(2, 3, *SHAPE))),
+    "uniaxial": lambda: Uniaxial(numbers(2, 1, 1), normalise(numbers(2, 3, 1, 1))),
+    "uniaxial by cell": lambda: Uniaxial(numbers(2, *SHAPE), normalise(numbers(2, 3, *SHAPE))),
     "cubic": lambda: Cubic(numbers(2, 1, 1), edges(2)),
     "cubic by cell": lambda: Cubic(numbers(2, *SHAPE), edges(2)),
     "zeeman": lambda: Zeeman(numbers(2, 3)),
@@ -174,7 +175,7 @@ def test_a_spiral_has_the_energy_of_its_angles(shell):
 def test_a_cube_is_easiest_along_its_edges():
     cubic = Cubic(torch.ones(1, 1, 1).double(), torch.eye(3)[None].double())
     energies = [
-        float(cubic.energy(normalised(torch.tensor(v).double().view(1, 3, 1, 1))))
+        float(cubic.energy(normalise(torch.tensor(v).double().view(1, 3, 1, 1))))
         for v in ((1.0, 0, 0), (1.0, 1, 0), (1.0, 1, 1))
     ]
     assert energies == pytest.approx([0, 1 / 4, 1 / 3])

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_magtex import __version__
-from napari_magtex.cli import analyse, look, simulate, train
+from napari_magtex.cli import analyse, hysteresis, look, simulate, train
 
 app = typer.Typer(
     help="Magnetic textures: name the state, estimate A, D and Ms, simulate.",
@@ -20,6 +20,7 @@ app.command()(analyse.classify)
 app.command()(analyse.estimate)
 app.add_typer(train.app, name="train")
 app.command()(simulate.simulate)
+app.command()(hysteresis.hysteresis)
 app.add_typer(simulate.lorentz, name="lorentz")
 app.command()(look.info)
 app.command()(look.models)

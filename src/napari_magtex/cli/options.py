@@ -79,6 +79,14 @@ def positive(text: str | float) -> float:
     return value
 
 
+def address(text: str) -> str:
+    """Read where a dask scheduler listens; whether it does, the first connection tells."""
+    scheme, _, host = text.partition("://")
+    if not scheme or not host:
+        raise typer.BadParameter(f"{text!r} is no address like tcp://HOST:8786")
+    return text
+
+
 def no_scheduler(address: str | None) -> None:
     """Say that many machines come later, before anything is computed."""
     if address:
@@ -108,6 +116,10 @@ JsonOut = Annotated[Path | None, typer.Option("--json", dir_okay=False, metavar=
 CsvOut = Annotated[Path | None, typer.Option("--csv", dir_okay=False, metavar="FILE", help="Write answers as CSV.")]
 Scheduler = Annotated[
     str | None, typer.Option("--scheduler", metavar="URL", callback=no_scheduler, help="Not in this version.")
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option("--scheduler", parser=address, metavar="URL", help="Compute on the workers of a dask scheduler."),
 ]
 Experiments = Annotated[str, typer.Argument(metavar="EXPERIMENT.toml", help="What is simulated and how it is seen.")]
 Weights = Annotated[Path, typer.Option("--out", dir_okay=False, metavar="FILE.safetensors", help="Weights to write.")]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from napari_magtex.physics.vectors import normalise
 from napari_magtex.texture import Lattice
 
 
@@ -23,13 +24,13 @@ def sites(shape: tuple[int, int], lattice: Lattice = Lattice.SQUARE) -> tuple[Te
 
 def random_start(batch: int, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
     """Return spins that point anywhere."""
-    return normalised(torch.randn((batch, 3, *shape), generator=generator))
+    return normalise(torch.randn((batch, 3, *shape), generator=generator))
 
 
 def uniform_start(batch: int, shape: tuple[int, int], direction: Tensor | Sequence[float]) -> Tensor:
     """Return spins along one direction (3,), or one for each system (batch, 3)."""
     direction = torch.as_tensor(direction, dtype=torch.float32).broadcast_to((batch, 3))
-    return normalised(direction[:, :, None, None].expand(batch, 3, *shape).clone())
+    return normalise(direction[:, :, None, None].expand(batch, 3, *shape).clone())
 
 
 def helix_start(
@@ -71,8 +72,3 @@ def paint_skyrmion(
     phi = torch.atan2(dy, dx) + helicity
     painted = torch.stack((theta.sin() * phi.cos(), theta.sin() * phi.sin(), theta.cos()))
     m[:, inside] = painted[:, inside]
-
-
-def normalised(m: Tensor) -> Tensor:
-    """Return unit spins; empty sites stay empty."""
-    return m / m.square().sum(dim=1, keepdim=True).sqrt_().clamp_min_(1e-12)

@@ -18,12 +18,12 @@ from torch import Tensor
 from napari_magtex.physics.lattice import SpinLattice
 from napari_magtex.physics.starts import (
     helix_start,
-    normalised,
     paint_skyrmion,
     random_start,
     sites,
     uniform_start,
 )
+from napari_magtex.physics.vectors import normalise
 from napari_magtex.states.definitions import State
 from napari_magtex.texture import Lattice
 
@@ -102,7 +102,7 @@ def straight_stripes(draw: Draw) -> Prepared:
         helix_start(draw.shape, 2 * math.pi / math.atan(d), angle, dmi="interfacial", D_sign=s, lattice=draw.lattice)
         for d, angle, s in zip(D.tolist(), draw.between(0, 2 * math.pi).tolist(), sign.tolist(), strict=True)
     ]
-    start = normalised(torch.cat(starts) + 0.3 * draw.random())
+    start = normalise(torch.cat(starts) + 0.3 * draw.random())
     return draw.model(sign * D, K), draw.staggered(start)
 
 
@@ -147,7 +147,7 @@ def uniform(draw: Draw) -> Prepared:
     axis[common] = torch.tensor([0.0, 0.0, 1.0])
     axis /= axis.norm(dim=1, keepdim=True)
     model = draw.model(D, K, easy_axis=axis)
-    start = normalised(uniform_start(draw.batch, draw.shape, draw.sign()[:, None] * axis) + 0.1 * draw.random())
+    start = normalise(uniform_start(draw.batch, draw.shape, draw.sign()[:, None] * axis) + 0.1 * draw.random())
     return model, draw.staggered(start)
 
 
@@ -165,7 +165,7 @@ def row_wise(draw: Draw) -> Prepared:
     parities = torch.stack([rows % 2, columns % 2, (rows + columns) % 2])
     chosen = parities[torch.from_numpy(draw.rng.integers(3, size=draw.batch))]
     start = (1.0 - 2.0 * chosen)[:, None] * torch.tensor([0.0, 0.0, 1.0])[:, None, None]
-    return model, normalised(start + 0.1 * draw.random())
+    return model, normalise(start + 0.1 * draw.random())
 
 
 def neel_120(draw: Draw) -> Prepared:
@@ -178,7 +178,7 @@ def neel_120(draw: Draw) -> Prepared:
     angle = draw.between(0, 2 * math.pi)[:, None, None] + draw.sign()[:, None, None] * phase
     ordered = torch.stack((angle.cos(), angle.sin(), torch.zeros_like(angle)), dim=1)
     one_domain = torch.from_numpy(draw.rng.random(draw.batch) < 0.5)[:, None, None, None]
-    return model, torch.where(one_domain, normalised(ordered + 0.2 * draw.random()), draw.random())
+    return model, torch.where(one_domain, normalise(ordered + 0.2 * draw.random()), draw.random())
 
 
 def turned(m: Tensor, rng: np.random.Generator) -> Tensor:
