@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+import napari_magtex.physics.relax as relax_
 from napari_magtex.physics.film import Film
 from napari_magtex.physics.lattice import SpinLattice
 from napari_magtex.physics.relax import relax
@@ -65,3 +66,28 @@ def test_a_film_of_fege_in_180_millitesla_relaxes_to_skyrmions_with_their_cores_
     relaxed = relax(film, random_start(1, (96, 96), generator()))
     assert relaxed.converged.all()
     assert topological_charge(relaxed.m).item() < -10
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SpinLattice(1.0, 0.5, 0.02),
+        SpinLattice(-1.0, -0.5, 0.02),
+        SpinLattice(torch.tensor([[1.0, 0.0, -0.28]]), 0.0, 0.02, lattice=Lattice.TRIANGULAR),
+        SpinLattice(0.0, 0.0, 0.3, (0.1, 0.0, 0.0)),
+        SpinLattice(0.0, 1.0),
+        Film((24, 24), (4e-9,) * 3, 8.78e-12, 1.58e-3, 3.84e5, field_T=(0, 0, 0.18), periodic=False),
+    ],
+    ids=["ferromagnet", "antiferromagnet", "frustrated", "no exchange", "DMI alone", "open film"],
+)
+def test_smoothed_forces_lead_into_the_same_valley(model):
+    """From where the plain descent hands over, the plain one going on ends in the same state."""
+    start = random_start(1, (24, 24), generator())
+    rough = relax(model, start, tolerance=relax_.SMOOTH_BELOW)
+    smoothed = relax(model, rough.m, tolerance=1e-5)
+    plain = relax_.descend(model, rough.m, 1e-5, 20_000, None)
+    assert smoothed.converged.all()
+    assert plain.converged.all()
+    torch.testing.assert_close(model.energy(smoothed.m), model.energy(plain.m), rtol=1e-5, atol=0)
+    assert float((smoothed.m * plain.m).sum(dim=1).mean()) > 0.99  # a spiral may slide along itself
+    assert smoothed.steps.item() <= plain.steps.item() + 20

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_magtex.physics.batched import Batched, batched, precise
+from napari_magtex.physics.smoother import Smoother
 from napari_magtex.physics.terms.bond_terms import BondTerm, add_bond_fields, coupling
 from napari_magtex.physics.terms.term import Term
 from napari_magtex.physics.terms.zeeman import Zeeman
@@ -63,6 +64,11 @@ class SpinModel(Batched):
         for term in others:
             bound = bound + term.stiffness
         return bound
+
+    def smoother(self, shape: tuple[int, int]) -> Smoother:
+        """Return the preconditioner for forces on (ny, nx) sites."""
+        bonds, others = _apart(self.terms)
+        return Smoother(bonds, torch.stack([term.stiffness for term in others]).sum(dim=0), shape)
 
     def field(self, m: Tensor) -> Tensor:
         """Return the effective field, -(dE/dm) / moment, (batch, 3, ny, nx)."""

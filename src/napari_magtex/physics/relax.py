@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import torch
@@ -10,10 +10,12 @@ from torch import Tensor
 
 from napari_magtex.compute import keep_freed_memory
 from napari_magtex.physics.batched import Batched
+from napari_magtex.physics.smoother import Smoother
 from napari_magtex.physics.vectors import dot, normalise
 
 _STEP_LIMIT = 0.85  # times 1/sqrt(stiffness): above 1 it stalls, below it creeps (benchmarks/NOTES.md)
 _CHECK_EVERY = 10
+SMOOTH_BELOW = 1e-3  # of the stiffness: from there on forces are smoothed, earlier it would freeze more defects in
 
 
 class Model(Protocol):
@@ -26,6 +28,10 @@ class Model(Protocol):
 
     def field(self, m: Tensor) -> Tensor:
         """Return the effective field, (batch, 3, ny, nx)."""
+        ...
+
+    def smoother(self, shape: tuple[int, int]) -> Smoother:
+        """Return the preconditioner for forces on (ny, nx) sites."""
         ...
 
     def select(self, index: Tensor) -> Self:
@@ -52,7 +58,8 @@ def relax(model: Model, m: Tensor, *, tolerance: float = 1e-4, max_steps: int = 
     """Relax every system until its torque, relative to the model's stiffness, is below the tolerance.
 
     Fast inertial relaxation engine with a step per system (Bitzek et al., Phys. Rev. Lett. 97, 170201, 2006); finished
-    systems leave the batch. Sites without material (m = 0) stay empty.
+    systems leave the batch. At first every spin has the same mass, and textures find good valleys; the way down to the
+    bottom is shorter with the forces of a `Smoother`. Sites without material (m = 0) stay empty.
 
     Parameters
     ----------
@@ -62,17 +69,23 @@ def relax(model: Model, m: Tensor, *, tolerance: float = 1e-4, max_steps: int = 
         Start (batch, 3, ny, nx) of unit spins.
     """
     keep_freed_memory()
+    ny, nx = m.shape[-2:]
+    rough = descend(model, m, max(tolerance, SMOOTH_BELOW), max_steps, None)
+    if tolerance >= SMOOTH_BELOW or not bool(rough.converged.any()):
+        return rough
+    left = max_steps - int(rough.steps.max())
+    fine = descend(model, rough.m, tolerance, left, model.smoother((ny, nx)))
+    return replace(fine, steps=rough.steps + fine.steps)
+
+
+def descend(model: Model, m: Tensor, tolerance: float, max_steps: int, smoother: Smoother | None) -> Relaxed:
+    """Relax with forces as they are, or smoothed."""
     result = m.clone()
     torque = torch.full((len(m),), torch.inf, device=m.device)
     steps = torch.zeros(len(m), dtype=torch.long, device=m.device)
-    moving = _Moving(torch.arange(len(m), device=m.device), m.clone(), model.stiffness)
-    holes = dot(m, m) == 0
-    has_holes = bool(holes.any())
+    moving = _Moving(torch.arange(len(m), device=m.device), m.clone(), model.stiffness, smoother)
     for step in range(1, max_steps + 1):
-        force = model.field(moving.m)
-        if has_holes:
-            force.masked_fill_(holes[moving.system], 0)
-        _remove_radial(force, moving.m)
+        force = moving.tangent(model.field(moving.m))
         if step % _CHECK_EVERY == 1:
             now = dot(force, force).amax(dim=(1, 2, 3)).sqrt_() / moving.stiffness
             torque[moving.system], steps[moving.system] = now.to(torque.dtype), step
@@ -91,16 +104,26 @@ def relax(model: Model, m: Tensor, *, tolerance: float = 1e-4, max_steps: int = 
 class _Moving(Batched):
     """The systems that still move: spins, velocities, and each one's step, mixing and steps downhill in a row."""
 
-    def __init__(self, system: Tensor, m: Tensor, stiffness: Tensor) -> None:
+    def __init__(self, system: Tensor, m: Tensor, stiffness: Tensor, smoother: Smoother | None) -> None:
         self.system, self.m, self.v = system, m, torch.zeros_like(m)
-        self.stiffness = stiffness
-        self.limit = _STEP_LIMIT / stiffness.sqrt()
+        empty = dot(m, m) == 0
+        self._empty = empty if bool(empty.any()) else None
+        self.stiffness, self._smoother = stiffness, smoother
+        self.limit = _STEP_LIMIT / (stiffness if smoother is None else smoother.stiffness).sqrt()
         self.dt, self.mixing = self.limit / 2, torch.full_like(self.limit, 0.1)
         self.downhill = torch.zeros_like(self.limit)
+
+    def tangent(self, force: Tensor) -> Tensor:
+        """Make a force tangent to the spins, in place; there is none where there is no material."""
+        if self._empty is not None:
+            force.masked_fill_(self._empty, 0)
+        return _remove_radial(force, self.m)
 
     def advance(self, force: Tensor) -> None:
         """Take one step along the force, tangent to the spins; a system that went uphill stops and starts anew."""
         forward = (force * self.v).flatten(1).sum(dim=1) > 0
+        if self._smoother is not None:
+            force = self.tangent(self._smoother(force))
         ratio = _length(self.v) / _length(force).clamp_min_(1e-30)
         self.downhill = torch.where(forward, self.downhill + 1, 0.0)
         grow = self.downhill > 5
@@ -115,9 +138,9 @@ class _Moving(Batched):
         _remove_radial(self.v, self.m)
 
 
-def _remove_radial(vectors: Tensor, m: Tensor) -> None:
+def _remove_radial(vectors: Tensor, m: Tensor) -> Tensor:
     """Make vectors tangent to unit spins, in place."""
-    vectors.addcmul_(dot(vectors, m), m, value=-1)
+    return vectors.addcmul_(dot(vectors, m), m, value=-1)
 
 
 def _length(vectors: Tensor) -> Tensor:
