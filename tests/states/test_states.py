@@ -1,21 +1,21 @@
-"""Recipes, and the checks that a texture is what its recipe meant."""
+"""The checks that a texture is the state that it is taken for."""
 
 import numpy as np
 import pytest
-import torch
 
 from napari_magtex.physics.starts import paint_skyrmion, uniform_start
 from napari_magtex.picture import Contrast
 from napari_magtex.states import State, hidden_states
-from napari_magtex.states.checks import identify
-from napari_magtex.states.library import _simulate, load_library
-from napari_magtex.states.recipes import RECIPES
+from napari_magtex.states.checks import compact_cores, identify
 from napari_magtex.texture import Lattice
 
+UP = np.array([0, 0, 1], np.float32)
 
-def skyrmion(radius: float = 6) -> np.ndarray:
+
+def skyrmion(radius: float = 6, lattice: Lattice = Lattice.SQUARE) -> np.ndarray:
     m = uniform_start(1, (48, 48), (0.0, 0.0, 1.0))
-    paint_skyrmion(m[0], (20, 30), radius, 3, helicity=0.0, lattice=Lattice.SQUARE)
+    centre = (20, 30) if lattice is Lattice.SQUARE else (34, 20)
+    paint_skyrmion(m[0], centre, radius, 3, helicity=0.0, lattice=lattice)
     return m[0].permute(1, 2, 0).numpy().copy()
 
 
@@ -25,19 +25,45 @@ def cycloid(period: int = 12) -> np.ndarray:
     return np.tile(row, (48, 1, 1)).astype(np.float32)
 
 
-def test_textures_made_by_hand_are_named():
-    up = np.zeros((48, 48, 3), np.float32)
-    up[..., 2] = 1
-    in_plane = skyrmion()[..., [2, 0, 1]]
-    for n, states in (
-        (up, (State.FM, State.AFM)),
-        (skyrmion(), (State.FM_SKYRMIONS, State.AFM_SKYRMIONS)),
-        (in_plane, (State.FM_IN_PLANE_SKYRMIONS, State.AFM_IN_PLANE_SKYRMIONS)),
-        (cycloid(), (State.FM_STRIPES, State.AFM_STRIPES)),
-    ):
-        rows, columns = np.indices(n.shape[:2])
-        staggered = n * (1 - 2 * ((rows + columns) % 2))[..., None]
-        assert (identify(n), identify(staggered.astype(np.float32))) == states
+def up() -> np.ndarray:
+    return np.tile(UP, (48, 48, 1))
+
+
+NINE = (
+    (up, State.FM, State.AFM),
+    (skyrmion, State.FM_SKYRMIONS, State.AFM_SKYRMIONS),
+    (lambda: skyrmion()[..., [2, 0, 1]], State.FM_IN_PLANE_SKYRMIONS, State.AFM_IN_PLANE_SKYRMIONS),
+    (cycloid, State.FM_STRIPES, State.AFM_STRIPES),
+)
+
+
+@pytest.mark.parametrize(("texture", "ferromagnet", "antiferromagnet"), NINE)
+def test_textures_made_by_hand_are_named(texture, ferromagnet, antiferromagnet):
+    n = texture()
+    rows, columns = np.indices(n.shape[:2])
+    staggered = n * (1 - 2 * ((rows + columns) % 2))[..., None]
+    assert (identify(n), identify(staggered.astype(np.float32))) == (ferromagnet, antiferromagnet)
+
+
+@pytest.mark.parametrize("direction", [0, 60, 120])
+@pytest.mark.parametrize(
+    ("texture", "state"),
+    [
+        (up, State.AFM),
+        (lambda: skyrmion(8, Lattice.TRIANGULAR), State.AFM_SKYRMIONS),
+        (lambda: cycloid(24), State.AFM_STRIPES),
+    ],
+)
+def test_row_wise_antiferromagnets_are_named_along_every_direction_of_their_rows(texture, state, direction):
+    rows, columns = np.indices((48, 48))
+    parity = {0: rows, 60: columns, 120: rows + columns}[direction] % 2
+    assert identify((texture() * (1 - 2 * parity)[..., None]).astype(np.float32), Lattice.TRIANGULAR) is state
+
+
+def test_rows_of_two_directions_side_by_side_are_no_state():
+    rows, columns = np.indices((48, 48))
+    parity = np.where(columns < 24, rows, rows + columns) % 2
+    assert identify((up() * (1 - 2 * parity)[..., None]).astype(np.float32), Lattice.TRIANGULAR) is None
 
 
 def test_three_sublattices_are_the_120_degree_state():
@@ -47,41 +73,31 @@ def test_three_sublattices_are_the_120_degree_state():
     assert identify(m, Lattice.TRIANGULAR) is State.NEEL_120
 
 
-@pytest.mark.parametrize("kind", ["noise", "bubble without charge", "stripes beside skyrmions"])
-def test_what_is_none_of_the_nine_or_mixed_is_not_named(kind):
+@pytest.mark.parametrize("sign", [1, -1])
+def test_bubbles_among_stripes_are_a_mixture_whichever_of_the_two_is_the_background(sign):
+    bubbles = np.concatenate([skyrmion(9), skyrmion(9)], axis=1)
+    stripes = np.concatenate([cycloid(), cycloid()], axis=1)
+    assert identify(sign * np.concatenate([bubbles, stripes])) is None
+
+
+@pytest.mark.parametrize("kind", ["noise", "bubble without charge"])
+def test_what_is_none_of_the_nine_is_not_named(kind):
     rng = np.random.default_rng(0)
     if kind == "noise":
         m = rng.normal(size=(48, 48, 3))
         m /= np.linalg.norm(m, axis=-1, keepdims=True)
-    elif kind == "bubble without charge":
-        m = np.zeros((48, 48, 3))
-        m[..., 2] = 1
-        m[20:30, 20:30] = (0, 0, -1)
     else:
-        m = np.concatenate([cycloid(), *[skyrmion(9)] * 2])
+        m = up()
+        m[20:30, 20:30] = -UP
     assert identify(m.astype(np.float32)) is None
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
-def test_a_recipe_gives_its_state_and_the_same_one_again(recipe, tmp_path):
-    torch.set_num_threads(1)
-    name, kept, dropped = _simulate((recipe, 5, 0, tmp_path))
-    assert kept >= 3, f"{dropped} of {kept + dropped} dropped"
-    first = load_library(tmp_path)
-    assert {s.state for s in first} == {recipe.state}
-    (tmp_path / f"{name}.npz").unlink()
-    _simulate((recipe, 5, 0, tmp_path))
-    again = load_library(tmp_path)
-    assert [s.texture.sha256 for s in again] == [s.texture.sha256 for s in first]
-
-
-def test_splits_share_no_simulation(tmp_path):
-    torch.set_num_threads(1)
-    _simulate((RECIPES[0], 5, 0, tmp_path))
-    whole = {s.texture.sha256 for s in load_library(tmp_path)}
-    parts = [{s.texture.sha256 for s in load_library(tmp_path, split=k)} for k in ("train", "validation", "test")]
-    assert all(parts)
-    assert sum(map(len, parts)) == len(whole) == len(set.union(*parts))
+@pytest.mark.parametrize("lattice", list(Lattice))
+def test_a_round_core_is_round_on_every_lattice(lattice):
+    fraction, cores, rounds = compact_cores(skyrmion(6, lattice), UP, lattice)
+    density = 1 if lattice is Lattice.SQUARE else 2 / np.sqrt(3)  # sites in a square of lattice constants
+    assert (cores, rounds) == (1, 1)
+    assert fraction * 48**2 == pytest.approx(np.pi * 6**2 * density, rel=0.05)
 
 
 def test_only_spin_pictures_show_an_antiferromagnet():
