@@ -1,19 +1,59 @@
 import numpy as np
 import pytest
 
+from napari_magtex.classify.data import held_out
 from napari_magtex.classify.drawing import Family, draw, families, random_family
+from napari_magtex.classify.faults import Faults
 from napari_magtex.classify.negatives import HELD_BACK, HELD_BACK_PHOTOGRAPHS, TRAINING, TRAINING_PHOTOGRAPHS, negative
 from napari_magtex.picture import Contrast
 from napari_magtex.states.definitions import State
 from napari_magtex.states.library import Simulation
 
 
+@pytest.mark.parametrize("faults", Faults)
 @pytest.mark.parametrize("family", Family)
-def test_every_style_draws_every_state_that_it_can_show(family: Family, simulations: list[Simulation]) -> None:
+def test_every_style_draws_every_state_that_it_can_show(
+    family: Family, faults: Faults, simulations: list[Simulation]
+) -> None:
     for index, simulation in enumerate(s for s in simulations if s.split == "train" and family in families(s)):
-        picture = draw(simulation, family, np.random.default_rng(index))
+        picture = draw(simulation, family, np.random.default_rng(index), faults=faults)
         assert picture.contrast is family.contrast
         assert max(picture.shape) < 1000
+
+
+def test_false_colours_and_frames_come_only_with_all_faults(simulations: list[Simulation]) -> None:
+    stripes = next(s for s in simulations if s.state is State.FM_STRIPES)
+    coloured = {
+        faults: sum(draw(stripes, Family.MFM, np.random.default_rng(i), faults=faults).is_colour for i in range(40))
+        for faults in Faults
+    }
+    assert coloured[Faults.CLEAN] == coloured[Faults.MODERATE] == 0
+    assert coloured[Faults.ALL] > 0
+
+
+def test_an_order_in_the_plane_is_never_drawn_by_mz_alone(simulations: list[Simulation]) -> None:
+    for simulation in simulations:
+        if simulation.state is State.NEEL_120:
+            assert Family.GREY not in families(simulation)
+            for seed in range(10):
+                pixels = draw(simulation, Family.CELLS, np.random.default_rng(seed), faults=Faults.CLEAN).pixels
+                assert pixels.std(axis=(0, 1)).max() > 0.05
+
+
+@pytest.mark.parametrize("family", [Family.KERR, Family.LORENTZ, Family.MFM])
+def test_a_lone_skyrmion_is_always_inside_its_frame(family: Family, simulations: list[Simulation]) -> None:
+    lone = next(s for s in simulations if s.state is State.FM_SKYRMIONS)
+    for seed in range(20):
+        grey = draw(lone, family, np.random.default_rng(seed), faults=Faults.CLEAN).pixels
+        assert np.abs(grey - np.median(grey)).max() > 8 * 0.05  # far above its noise of 5 %
+
+
+def test_the_pictures_of_the_figures_have_moderate_faults(simulations: list[Simulation]) -> None:
+    items = list(held_out(simulations, "test", Family.KERR, 4, seed=5))
+    again = list(held_out(simulations, "test", Family.KERR, 4, seed=5, faults=Faults.MODERATE))
+    wild = list(held_out(simulations, "test", Family.KERR, 4, seed=5, faults=Faults.ALL))
+    assert all(np.array_equal(a.picture.pixels, b.picture.pixels) for a, b in zip(items, again, strict=True))
+    assert not any(np.array_equal(a.picture.pixels, b.picture.pixels) for a, b in zip(items, wild, strict=True))
 
 
 def test_no_instrument_shows_an_antiferromagnet(simulations: list[Simulation]) -> None:
@@ -36,7 +76,7 @@ def test_the_same_seed_draws_the_same_picture(simulations: list[Simulation]) -> 
 
 def test_a_uniform_film_shows_nothing_but_noise_in_an_instrument(simulations: list[Simulation]) -> None:
     uniform = next(s for s in simulations if s.state is State.FM)
-    grey = draw(uniform, Family.KERR, np.random.default_rng(0), clean=True).pixels
+    grey = draw(uniform, Family.KERR, np.random.default_rng(0), faults=Faults.CLEAN).pixels
     neighbours = np.corrcoef(grey[:, 1:].ravel(), grey[:, :-1].ravel())[0, 1]
     assert abs(neighbours) < 0.05
 
@@ -44,7 +84,7 @@ def test_a_uniform_film_shows_nothing_but_noise_in_an_instrument(simulations: li
 def test_a_stripe_shows_in_light_and_under_electrons(simulations: list[Simulation]) -> None:
     stripes = next(s for s in simulations if s.state is State.FM_STRIPES)
     for family in (Family.KERR, Family.LORENTZ, Family.MFM):
-        grey = draw(stripes, family, np.random.default_rng(0), clean=True).pixels
+        grey = draw(stripes, family, np.random.default_rng(0), faults=Faults.CLEAN).pixels
         assert np.corrcoef(grey[:, 1:].ravel(), grey[:, :-1].ravel())[0, 1] > 0.5
 
 

@@ -64,7 +64,7 @@ def activity(m: Spins) -> NDArray[np.float32]:
     return (change / 2).astype(np.float32)
 
 
-def piece(m: Spins, rng: np.random.Generator, *, least: float = 0.55) -> tuple[slice, slice]:
+def piece(m: Spins, rng: np.random.Generator, *, least: float = 0.4, most: int = 1000) -> tuple[slice, slice]:
     """Choose a rectangle at random that still shows the texture; everything, where none does.
 
     Parameters
@@ -73,12 +73,14 @@ def piece(m: Spins, rng: np.random.Generator, *, least: float = 0.55) -> tuple[s
         Spins (ny, nx, 3).
     least
         Smallest share of each side that is kept.
+    most
+        Largest number of sites along a side; where all is smaller and no piece shows enough, it is everything.
     """
     change = activity(m)
     whole = float(change.sum())
-    best, shown = (slice(0, m.shape[0]), slice(0, m.shape[1])), 0.0
+    best, shown = (slice(0, min(m.shape[0], most)), slice(0, min(m.shape[1], most))), 0.0
     for _ in range(_CANDIDATES):
-        ny, nx = (min(n, max(SMALLEST, round(n * rng.uniform(least, 1)))) for n in m.shape[:2])
+        ny, nx = (min(n, most, max(SMALLEST, round(n * rng.uniform(least, 1)))) for n in m.shape[:2])
         y, x = int(rng.integers(m.shape[0] - ny + 1)), int(rng.integers(m.shape[1] - nx + 1))
         inside = slice(y, y + ny), slice(x, x + nx)
         share = float(change[inside].sum()) / whole if whole > 0 else 1.0

@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from napari_magtex.classify.drawing import Family, draw, families, random_family
+from napari_magtex.classify.faults import Faults
 from napari_magtex.classify.negatives import negative
 from napari_magtex.classify.network import GREY_CONTRASTS, STATES
 from napari_magtex.classify.recipe import Recipe
 from napari_magtex.classify.views import training_views
-from napari_magtex.picture import Picture
+from napari_magtex.picture import Contrast, Picture
 from napari_magtex.states.definitions import State, hidden_states
 from napari_magtex.states.library import Simulation
 
@@ -58,9 +59,12 @@ class TrainingPictures(Dataset[tuple[Tensor, ...]]):
             family = random_family(simulation, rng)
             picture = draw(simulation, family, rng)
             state = STATES.index(simulation.state)
-            if family not in (Family.ARROWS, Family.CELLS, Family.WHEEL):
-                contrast = GREY_CONTRASTS.index(family.contrast)
-            hidden = torch.tensor([s in hidden_states(family.contrast) for s in STATES])
+            seen_as = family.contrast
+            if family is Family.GREY or not picture.is_colour:
+                contrast = GREY_CONTRASTS.index(seen_as)
+            elif seen_as is not Contrast.WHEEL:
+                seen_as = Contrast.SPIN  # as which false colours are taken where nobody names the instrument
+            hidden = torch.tensor([s in hidden_states(seen_as) for s in STATES])
         else:
             picture = negative(rng)
         views = training_views(picture, self.recipe.size, self.interpolation, rng)
@@ -96,14 +100,24 @@ class HeldOut:
 
 
 def held_out(
-    simulations: Sequence[Simulation], split: str, family: Family, count: int, *, seed: int, clean: bool = False
+    simulations: Sequence[Simulation],
+    split: str,
+    family: Family,
+    count: int,
+    *,
+    seed: int,
+    clean: bool = False,
+    faults: Faults | None = None,
 ) -> Iterator[HeldOut]:
-    """Draw pictures of a split in one style, its states in turn."""
+    """Draw pictures of a split in one style, its states in turn: with moderate faults, ``clean``, or as said."""
+    faults = faults or (Faults.CLEAN if clean else Faults.MODERATE)
     able = [s for s in simulations if s.split == split and family in families(s)]
     by_state = [[s for s in able if s.state is state] for state in STATES]
     by_state = [group for group in by_state if group]
     for index in range(count if by_state else 0):
-        rng = np.random.default_rng([seed, _SPLIT_KEYS[split], 10 + list(Family).index(family), int(clean), index])
+        rng = np.random.default_rng(
+            [seed, _SPLIT_KEYS[split], 10 + list(Family).index(family), list(Faults).index(faults), index]
+        )
         group = by_state[index % len(by_state)]
         simulation = group[rng.integers(len(group))]
-        yield HeldOut(draw(simulation, family, rng, clean=clean), simulation.state, str(family))
+        yield HeldOut(draw(simulation, family, rng, faults=faults), simulation.state, str(family))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from enum import StrEnum
 from math import ceil
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch.nn import functional
+from PIL import Image, ImageDraw
 
-from napari_magtex.classify.augment import SMALLEST, Spins, piece, varied
-from napari_magtex.colours import ColourMap, spin_to_rgb
+from napari_magtex.classify.augment import SMALLEST, Spins, activity, piece, varied
+from napari_magtex.classify.faults import Faults, eight_bits, margined, plotted, resized, through_jpeg
+from napari_magtex.classify.instruments import instrument_frame, uniform_frame
+from napari_magtex.classify.recording import recorded
+from napari_magtex.colours import ARROW_SHADE, ColourMap, spin_to_rgb
 from napari_magtex.imaging.arrows import ArrowStyle, draw_arrows
 from napari_magtex.imaging.cells import draw_cells
-from napari_magtex.imaging.kerr import kerr_frame, mfm_frame
-from napari_magtex.imaging.lorentz import Optics, lorentz_frame
-from napari_magtex.picture import Contrast, Picture
+from napari_magtex.picture import SMALLEST_SIDE, Contrast, Picture
 from napari_magtex.states.definitions import FERROMAGNETIC, State
 from napari_magtex.states.library import Simulation
 from napari_magtex.texture import Lattice, SpinTexture
@@ -45,25 +43,46 @@ class Family(StrEnum):
 
 
 _SHARES = {  # of the pictures of a state that every contrast shows; the others have spin pictures only
-    Family.ARROWS: 0.36,
-    Family.CELLS: 0.22,
+    Family.ARROWS: 0.27,
+    Family.CELLS: 0.23,
     Family.GREY: 0.08,
     Family.WHEEL: 0.04,
-    Family.LORENTZ: 0.13,
-    Family.KERR: 0.12,
-    Family.MFM: 0.05,
+    Family.LORENTZ: 0.16,
+    Family.KERR: 0.15,
+    Family.MFM: 0.07,
 }
-_COLOUR_MAPS = tuple(m for m in ColourMap if m is not ColourMap.GREY)
-_LONGEST = 460  # pixels of a picture drawn for training: drawing must keep pace with learning
+_COLOUR_MAPS = {  # of cells
+    ColourMap.MUMAX3: 0.5,
+    ColourMap.HSV: 0.14,
+    ColourMap.BLUE_WHITE_RED: 0.14,
+    ColourMap.BLUE_RED: 0.11,
+    ColourMap.RAINBOW: 0.11,
+}
+_SHORT, _LONGEST = 140, 460  # pixels of a picture drawn for training: drawing must keep pace with learning
 _FINE = 3  # pixels a site: finer detail would not survive blur, JPEG or shrinking
 _WIDEST = 130  # sites
+_LARGEST_SITE = 40  # pixels
+_FEWEST = 12  # sites that show a state without any texture
+_UNTEXTURED = frozenset({State.FM, State.AFM, State.NEEL_120})
 
 
 def families(simulation: Simulation) -> tuple[Family, ...]:
-    """Return the styles in which a simulation can be drawn: no instrument sees an antiferromagnet or a site."""
-    spin = (Family.ARROWS, Family.CELLS, Family.GREY)
+    """Return the styles in which a simulation can be drawn.
+
+    No instrument sees an antiferromagnet or a site, and m_z says nothing of an order that lies in the plane.
+    """
+    spin: tuple[Family, ...] = (Family.ARROWS, Family.CELLS)
+    if shows_in_mz(simulation):
+        spin += (Family.GREY,)
     seen = simulation.state in FERROMAGNETIC and simulation.texture.lattice is Lattice.SQUARE
     return tuple(Family) if seen else spin
+
+
+def shows_in_mz(simulation: Simulation) -> bool:
+    """Whether m_z alone tells the state: two or three sublattices that all lie in the plane look like one."""
+    if simulation.state not in (State.AFM, State.NEEL_120):
+        return True
+    return bool(np.abs(simulation.texture.m[0, ..., 2]).mean() > 0.4)
 
 
 def random_family(simulation: Simulation, rng: np.random.Generator) -> Family:
@@ -73,45 +92,125 @@ def random_family(simulation: Simulation, rng: np.random.Generator) -> Family:
     return possible[rng.choice(len(possible), p=shares / shares.sum())]
 
 
-def draw(simulation: Simulation, family: Family, rng: np.random.Generator, *, clean: bool = False) -> Picture:
-    """Draw a simulation: a variation of it, a piece of that, and the faults of the style unless ``clean``."""
+def draw(simulation: Simulation, family: Family, rng: np.random.Generator, *, faults: Faults = Faults.ALL) -> Picture:
+    """Draw a simulation: a variation of it, a piece of that, and the faults of the style.
+
+    A false-coloured instrument frame keeps the contrast of its instrument.
+    """
     m = varied(simulation, rng, bloch=family in (Family.LORENTZ, Family.WHEEL))
     if family.contrast in (Contrast.LORENTZ, Contrast.KERR, Contrast.MFM):
-        return Picture(_recorded(_frame(simulation, family, m, rng), rng, clean=clean), family.contrast)
+        if simulation.state is State.FM:
+            frame = uniform_frame(rng)
+        else:
+            hot = simulation.kT > 0
+            frame = instrument_frame(m, family.contrast, rng, faults, periodic=simulation.periodic, hot=hot)
+        return Picture(recorded(frame, rng, faults), family.contrast)
     if simulation.periodic and max(m.shape) <= _WIDEST // 2 and rng.random() < 0.3:
         m = np.tile(m, (1, 2, 1) if rng.random() < 0.5 else (2, 1, 1))
     ny, nx, _ = m.shape
     sheared = simulation.texture.lattice is Lattice.TRIANGULAR
     room = 2 * m.shape[1] - 1 - m.shape[0] / 2  # columns of the doubled rhombus that hold a site in every row
-    filled = sheared and simulation.periodic and room >= SMALLEST and rng.random() < 0.7
+    filled = sheared and simulation.periodic and max(ny, nx) <= _WIDEST and room >= SMALLEST and rng.random() < 0.7
     if filled:
         m = np.tile(m, (1, ceil(1 + ny / nx / 2), 1))  # wide enough for a rectangle of nx sites without empty corners
-    elif rng.random() < 0.7:
-        m = m[piece(m, rng)]
+    elif simulation.state in _UNTEXTURED and faults is Faults.ALL and rng.random() < 0.2:
+        m = _corner(m, rng)
+    elif max(ny, nx) > _WIDEST or rng.random() < 0.7:
+        m = m[piece(m, rng, most=_WIDEST)]
+    if faults is Faults.ALL and not sheared and rng.random() < 0.04:
+        m = _cut_round(m)
     texture = SpinTexture.from_layer(m, lattice=simulation.texture.lattice)
-    picture, site, ground = _spin_picture(texture, family, rng, upright=filled)
+    blind = not shows_in_mz(simulation)
+    picture, site, ground = _spin_picture(texture, family, rng, faults, upright=filled, in_plane=blind)
     pixels = picture.pixels
     if filled:
         pixels = pixels[:, _filled(pixels.shape[1], m.shape[:2], nx, rng)]
-    return Picture(_drawn(pixels, site, ground, rng, clean=clean), family.contrast)
+    return Picture(_drawn(pixels, site, ground, rng, faults), family.contrast)
+
+
+def _corner(m: Spins, rng: np.random.Generator) -> Spins:
+    """A few sites: enough where all are alike."""
+    ny, nx = (int(rng.integers(min(_FEWEST, n), min(2 * SMALLEST, n) + 1)) for n in m.shape[:2])
+    y, x = int(rng.integers(m.shape[0] - ny + 1)), int(rng.integers(m.shape[1] - nx + 1))
+    return m[y : y + ny, x : x + nx]
+
+
+def _cut_round(m: Spins) -> Spins:
+    """Leave material in the ellipse that fits, where it holds about as much as the corners do."""
+    y, x = np.linspace(-1, 1, m.shape[0])[:, None], np.linspace(-1, 1, m.shape[1])
+    inside = y * y + x * x <= 1
+    change = activity(m)
+    return m * inside[..., None] if change[inside].sum() >= 0.6 * change.sum() else m
 
 
 def _spin_picture(
-    texture: SpinTexture, family: Family, rng: np.random.Generator, *, upright: bool
+    texture: SpinTexture, family: Family, rng: np.random.Generator, faults: Faults, *, upright: bool, in_plane: bool
 ) -> tuple[Picture, float, tuple[float, float, float]]:
     """Draw as a program does; also the pixels a site takes, and the ground beside the texture."""
     longest = max(texture.shape)
+    side = float(np.exp(rng.uniform(np.log(_SHORT), np.log(_LONGEST))))
     if family is Family.ARROWS:
-        site = float(np.clip(rng.uniform(160, _LONGEST) / longest, 3, 24))
-        style = replace(ArrowStyle.random(rng), pixels_per_site=site)
+        style = _arrow_style(float(np.clip(side / longest, _FINE, _LARGEST_SITE)), rng)
         style = replace(style, tilt_deg=0.0) if upright else style
-        return draw_arrows(texture, style), site, style.ground
-    zoom = max(1, round(np.exp(rng.uniform(0, np.log(max(_LONGEST / longest, 1.01))))))
+        return draw_arrows(texture, style), style.pixels_per_site, style.ground
     ground = (1.0,) * 3 if rng.random() < 0.7 else (float(rng.random()),) * 3
+    least = ceil(1.2 * SMALLEST_SIDE / min(texture.shape[1:]))  # rows of a triangular lattice stand closer
+    zoom = max(least, round(np.exp(rng.uniform(0, np.log(max(_LONGEST / longest, 1.01))))))
     if family is Family.WHEEL:
         return _wheel(texture, zoom, rng), zoom, ground
-    colour_map = ColourMap.GREY if family is Family.GREY else _COLOUR_MAPS[rng.integers(len(_COLOUR_MAPS))]
-    return draw_cells(texture, colour_map, zoom=zoom), zoom, ground
+    colour_map = ColourMap.GREY if family is Family.GREY else _cell_colours(rng, in_plane=in_plane)
+    everything = faults is Faults.ALL and family is Family.CELLS and texture.lattice is Lattice.SQUARE
+    smooth = max(side / longest, 1.5)  # interpolated by the program that shows it
+    if everything and least == 1 and smooth >= _FINE and rng.random() < 0.12:
+        return Picture(resized(draw_cells(texture, colour_map).pixels, smooth, "bicubic")), smooth, ground
+    picture = draw_cells(texture, colour_map, zoom=zoom)
+    if everything and colour_map.carries_in_plane and rng.random() < 0.2:
+        picture = Picture(_shaded_by_arrows(picture.pixels, texture.m[0], zoom))
+    return picture, zoom, ground
+
+
+def _cell_colours(rng: np.random.Generator, *, in_plane: bool) -> ColourMap:
+    """Choose a colour map, ``in_plane`` one that tells directions in the plane."""
+    shares = {c: p for c, p in _COLOUR_MAPS.items() if c.carries_in_plane or not in_plane}
+    p = np.array(list(shares.values()))
+    return list(shares)[rng.choice(len(shares), p=p / p.sum())]
+
+
+# Sprites are ray-traced for a size and a shape, which takes longer than to place them: a few shapes a size are shared.
+_SIZES = tuple(np.geomspace(_FINE, _LARGEST_SITE, 20).round(2).tolist())
+
+
+def _arrow_style(site: float, rng: np.random.Generator) -> ArrowStyle:
+    """Choose a style about ``site`` pixels a site; where arrows are quickly traced, one in four has its own shape."""
+    style = ArrowStyle.random(rng)
+    tilt = style.tilt_deg if site <= 12 else 0.0
+    if site <= 9 and rng.random() < 0.25:
+        return replace(style, pixels_per_site=site, tilt_deg=tilt)
+    nearest = int(np.abs(np.log(np.array(_SIZES) / site)).argmin())
+    shape = ArrowStyle.random(np.random.default_rng(nearest)) if nearest % 2 else ArrowStyle()
+    return replace(
+        shape, pixels_per_site=_SIZES[nearest], tilt_deg=tilt, colour_map=style.colour_map, ground=style.ground
+    )
+
+
+def _shaded_by_arrows(pixels: Pixels, m: Spins, zoom: int) -> Pixels:
+    """Darken a picture of cells by MuMax3's flat arrows, one every 16 pixels of the picture or every cell."""
+    step = max(1, round(16 / zoom))
+    pitch = step * zoom
+    image = Image.new("L", pixels.shape[1::-1])
+    pen = ImageDraw.Draw(image)
+    for row in range(step // 2, m.shape[0], step):
+        for column in range(step // 2, m.shape[1], step):
+            x, y = float(m[row, column, 0]), float(m[row, column, 1])
+            size = pitch * 0.45 * min(1.0, np.hypot(x, y))
+            if size < 1.5:
+                continue
+            ux, uy = x / np.hypot(x, y) * size, -y / np.hypot(x, y) * size
+            cx, cy = (column + 0.5) * zoom, (row + 0.5) * zoom
+            tail = (cx - ux + uy / 2.5, cy - uy - ux / 2.5), (cx - ux - uy / 2.5, cy - uy + ux / 2.5)
+            pen.polygon([(cx + ux, cy + uy), *tail], fill=255)
+    shade = np.asarray(image, np.float32)[..., None] / np.float32(255)
+    return pixels * (1 - shade * np.float32(1 - ARROW_SHADE))
 
 
 def _wheel(texture: SpinTexture, zoom: int, rng: np.random.Generator) -> Picture:
@@ -119,7 +218,7 @@ def _wheel(texture: SpinTexture, zoom: int, rng: np.random.Generator) -> Picture
     plane = texture.m[0] * np.array([1, 1, 0], np.float32)
     size = np.linalg.norm(plane, axis=-1, keepdims=True)
     colours = spin_to_rgb(plane / np.maximum(size, 1e-6), ColourMap.MUMAX3 if rng.random() < 0.5 else ColourMap.HSV)
-    return Picture(_resized(colours * size ** rng.uniform(0.6, 1.2), zoom))
+    return Picture(resized(colours * size ** rng.uniform(0.6, 1.2), zoom))
 
 
 def _filled(width: int, shape: tuple[int, ...], wanted: int, rng: np.random.Generator) -> slice:
@@ -133,107 +232,22 @@ def _filled(width: int, shape: tuple[int, ...], wanted: int, rng: np.random.Gene
 
 
 def _drawn(
-    pixels: Pixels, site: float, ground: tuple[float, float, float], rng: np.random.Generator, *, clean: bool
+    pixels: Pixels, site: float, ground: tuple[float, float, float], rng: np.random.Generator, faults: Faults
 ) -> Pixels:
-    """What happens to a program's picture: margins, resizing, JPEG, blur, gamma, and always 8 bits."""
-    if not clean:
+    """What happens to a program's picture: margins, resizing, JPEG, blur, gamma, axes around it, and always 8 bits."""
+    if faults is not Faults.CLEAN:
         if rng.random() < 0.15:
-            top, bottom, left, right = (rng.uniform(0, 0.15, 4) * min(pixels.shape[:2])).astype(int)
-            framed = np.empty((pixels.shape[0] + top + bottom, pixels.shape[1] + left + right, 3), np.float32)
-            framed[:] = ground
-            framed[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
-            pixels = framed
+            pixels = margined(pixels, ground, rng)
         if rng.random() < 0.4:
             low = max(0.7, min(_FINE / site, 1.0))
-            pixels = _resized(pixels, float(rng.uniform(low, 1.4)))
+            pixels = resized(pixels, float(rng.uniform(low, 1.4)))
             site *= low
         if rng.random() < 0.15:
             pixels = pixels ** np.float32(rng.uniform(0.75, 1.3))
         if rng.random() < 0.1:
             pixels = pixels + np.float32(rng.uniform(0, 0.05)) * rng.standard_normal(pixels.shape, np.float32)
         if site >= _FINE and rng.random() < 0.25:
-            pixels = _through_jpeg(pixels, int(rng.integers(50, 96)))
-    return (np.round(np.clip(pixels, 0, 1) * 255) / 255).astype(np.float32)
-
-
-def _frame(simulation: Simulation, family: Family, m: Spins, rng: np.random.Generator) -> Pixels:
-    """What an instrument sees of a texture, or of a uniform film: (ny, nx), without noise."""
-    if simulation.state is State.FM:
-        ny, nx = rng.integers(128, _LONGEST, 2)
-        return np.ones((ny, nx), np.float32)
-    if simulation.periodic and rng.random() < 0.3:  # microscopes see many
-        m = np.tile(m, (2, 2, 1))
-    if family is Family.KERR and rng.random() < 0.4:  # wide domains have narrow walls
-        m = m * np.array([1, 1, rng.uniform(1.5, 5)], np.float32)
-    cell = float(rng.uniform(1, 5) * 1e-9)
-    thickness, saturation = float(rng.uniform(10, 100) * 1e-9), float(rng.uniform(0.1e6, 1e6))
-    texture = SpinTexture.from_layer(m, cell=(thickness, cell, cell), saturation=saturation)
-    pixels = _seen(texture, family, rng, periodic=simulation.periodic)[piece(m, rng)]
-    return _resized(pixels[..., None], float(rng.uniform(140, _LONGEST) / max(m.shape[:2])), "bicubic")[..., 0]
-
-
-def _seen(texture: SpinTexture, family: Family, rng: np.random.Generator, *, periodic: bool) -> Pixels:
-    """A perfect frame, a pixel a cell: from faint to strong contrast, from sharp to blurred."""
-    _, ny, nx = texture.shape
-    cell = texture.cell[1] if texture.cell else 0.0
-    match family:
-        case Family.LORENTZ:
-            optics = Optics(defocus=0.0, voltage=float(rng.choice([120e3, 200e3, 300e3])))
-            limit = optics.aliases_above((ny, nx), (cell, cell))
-            optics = replace(optics, defocus=float(rng.choice([-1, 1]) * limit * 10 ** rng.uniform(-1.7, -0.05)))
-            return lorentz_frame(texture, optics, periodic=periodic).pixels
-        case Family.KERR:
-            x, y, z = (0.0, 0.0, 1.0) if rng.random() < 0.85 else (*rng.normal(size=2).tolist(), 0.5)
-            blur = float(rng.uniform(0, 1))
-            return kerr_frame(texture, sensitivity=(x, y, z), blur_px=blur, periodic=periodic).pixels
-        case _:
-            return mfm_frame(texture, lift=float(rng.uniform(2, 6) * cell), periodic=periodic).pixels
-
-
-def _recorded(signal: Pixels, rng: np.random.Generator, *, clean: bool) -> Pixels:
-    """Add what a detector and a sample add: noise, grain, uneven light, thickness, drift from row to row."""
-    ny, nx = signal.shape
-    spread = float(signal.std())
-    flat = spread < 1e-6
-    pixels = (signal - signal.mean()) / (1.0 if flat else spread)
-    noise = 0.05 if clean else float(np.exp(rng.uniform(np.log(0.05), np.log(1.5))))
-    grain = rng.standard_normal((ny, nx), np.float32)
-    if not clean and rng.random() < 0.3:
-        grain = _blurred(grain, float(rng.uniform(0.5, 1.5)))
-        grain /= grain.std()
-    pixels = pixels + noise * grain
-    if clean:
-        return pixels.astype(np.float32)
-    y, x = np.mgrid[-1 : 1 : ny * 1j, -1 : 1 : nx * 1j].astype(np.float32)
-    strength = noise if flat else 1.0
-    if rng.random() < 0.5:
-        a, b, c = rng.normal(size=3) * rng.uniform(0, 1.2) * strength
-        pixels = pixels + a * x + b * y + c * (x * x + y * y)
-    if rng.random() < 0.3:  # bent crystals, uneven thickness: slow clouds
-        coarse = rng.standard_normal((1, 1, int(rng.integers(3, 9)), int(rng.integers(3, 9)))).astype(np.float32)
-        slow = functional.interpolate(torch.from_numpy(coarse), (ny, nx), mode="bicubic")[0, 0].numpy()
-        pixels = pixels + slow * float(rng.uniform(0, 1)) * strength
-    if rng.random() < 0.15:
-        pixels = pixels + rng.standard_normal((ny, 1)) * rng.uniform(0, 0.3) * strength
-    return pixels.astype(np.float32)
-
-
-def _resized(pixels: Pixels, factor: float, mode: str = "bilinear") -> Pixels:
-    """Resize (ny, nx, channels) by a factor, antialiased when it shrinks."""
-    size = tuple(max(16, round(n * factor)) for n in pixels.shape[:2])
-    tensor = torch.tensor(pixels.transpose(2, 0, 1))[None]
-    smooth = functional.interpolate(tensor, size, mode=mode, antialias=factor < 1)
-    return smooth[0].permute(1, 2, 0).numpy()
-
-
-def _blurred(grey: Pixels, sigma: float) -> Pixels:
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(grey, sigma)
-
-
-def _through_jpeg(pixels: Pixels, quality: int) -> Pixels:
-    with io.BytesIO() as stream:
-        Image.fromarray((np.clip(pixels, 0, 1) * 255).astype(np.uint8)).save(stream, "JPEG", quality=quality)
-        with Image.open(stream) as image:
-            return np.asarray(image, np.float32) / np.float32(255)
+            pixels = through_jpeg(pixels, int(rng.integers(50, 96)))
+    if faults is Faults.ALL and rng.random() < 0.06:
+        pixels = plotted(pixels, None, rng)
+    return eight_bits(pixels)

@@ -12,55 +12,35 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from napari_magtex.classify.faults import font, plotted
+from napari_magtex.classify.patterns import (
+    atoms,
+    clouds,
+    dust,
+    fringes,
+    gradient,
+    side,
+    speckle,
+    weave,
+    wood,
+    zone_plate,
+)
 from napari_magtex.picture import Picture
 
 Pixels = NDArray[np.float32]
-
-
-def _side(rng: np.random.Generator) -> tuple[int, int]:
-    ny, nx = rng.integers(128, 420, 2)
-    return int(ny), int(nx)
-
-
-def clouds(rng: np.random.Generator) -> Pixels:
-    """Noise with a power spectrum 1/f^a, grey or in colour."""
-    ny, nx = _side(rng)
-    channels = int(rng.choice([1, 3]))
-    k = np.hypot(np.fft.fftfreq(ny)[:, None], np.fft.rfftfreq(nx)[None])
-    k[0, 0] = 1
-    weight = k ** -rng.uniform(1.0, 2.2)
-    spectrum = np.fft.rfft2(rng.standard_normal((channels, ny, nx))) * weight
-    return _to_unit(np.fft.irfft2(spectrum, (ny, nx)).transpose(1, 2, 0))
-
-
-def speckle(rng: np.random.Generator) -> Pixels:
-    """Independent noise in three colours, coarse or fine."""
-    ny, nx = _side(rng)
-    grain = int(rng.choice([1, 2, 4, 8]))
-    noise = rng.random((-(-ny // grain), -(-nx // grain), 3), dtype=np.float32)
-    return noise.repeat(grain, 0).repeat(grain, 1)[:ny, :nx]
-
-
-def gradient(rng: np.random.Generator) -> Pixels:
-    """Smooth ramps of colour."""
-    ny, nx = _side(rng)
-    y, x = np.mgrid[0 : 1 : ny * 1j, 0 : 1 : nx * 1j]
-    powers = rng.uniform(0.5, 2, (2, 3))
-    mix = rng.normal(size=(2, 3))
-    return _to_unit(mix[0] * y[..., None] ** powers[0] + mix[1] * x[..., None] ** powers[1])
 
 
 def text(rng: np.random.Generator) -> Pixels:
     """Lines of letters."""
     image, draw = _canvas(rng)
     size = int(rng.integers(10, 36))
-    font = _font(size)
+    letters_of = font(size)
     ink = _colour(rng, 90)
     letters = np.array(list(string.ascii_letters + string.digits + "    .,"))
     for y in range(4, image.height, int(size * 1.4)):
-        draw.text((4, y), "".join(rng.choice(letters, 60)), fill=ink, font=font)
+        draw.text((4, y), "".join(rng.choice(letters, 60)), fill=ink, font=letters_of)
     return _from_image(image)
 
 
@@ -71,7 +51,7 @@ def plot(rng: np.random.Generator) -> Pixels:
     box = (w // 8, h // 12, w - w // 16, h - h // 7)
     draw.rectangle(box, outline=(0, 0, 0))
     for tick in np.linspace(box[0], box[2], 6):
-        draw.text((float(tick), box[3] + 4), f"{rng.integers(100)}", fill=(0, 0, 0), font=_font(10))
+        draw.text((float(tick), box[3] + 4), f"{rng.integers(100)}", fill=(0, 0, 0), font=font(10))
     x = np.linspace(box[0], box[2], 60)
     for _ in range(int(rng.integers(1, 5))):
         walk = np.cumsum(rng.normal(size=60))
@@ -89,6 +69,21 @@ def plot(rng: np.random.Generator) -> Pixels:
                 for px, py in points:
                     draw.ellipse((px - 2, py - 2, px + 2, py + 2), fill=colour)
     return _from_image(image)
+
+
+def heat_map(rng: np.random.Generator) -> Pixels:
+    """A table of numbers in false colours, with axes and a bar."""
+    anchors = rng.random((int(rng.integers(2, 5)), 3))
+    ramp = np.stack([np.interp(np.linspace(0, 1, 64), np.linspace(0, 1, len(anchors)), c) for c in anchors.T], axis=1)
+    if rng.random() < 0.5:
+        block = int(rng.integers(4, 30))
+        rows, columns = (-(-n // block) for n in side(rng))
+        values = rng.random((rows, columns), np.float32).repeat(block, 0).repeat(block, 1)
+    else:
+        cloud = clouds(rng)
+        values = cloud if cloud.ndim == 2 else cloud[..., 0]
+    ramp = ramp.astype(np.float32)
+    return plotted(ramp[(values * 63).astype(np.uint8)], ramp if rng.random() < 0.7 else None, rng)
 
 
 def leaves(rng: np.random.Generator) -> Pixels:
@@ -148,22 +143,10 @@ def screenshot(rng: np.random.Generator) -> Pixels:
     return _from_image(image)
 
 
-def fringes(rng: np.random.Generator) -> Pixels:
-    """The fine biprism fringes of a hologram, bent a little, with Fresnel fringes at the rim and noise."""
-    ny, nx = _side(rng)
-    y, x = np.mgrid[:ny, :nx].astype(np.float32)
-    angle, period = rng.uniform(0, np.pi), rng.uniform(3, 9)
-    bend = rng.uniform(0, 3) * np.exp(-((x - nx / 2) ** 2 + (y - ny / 2) ** 2) / (0.1 * nx * ny))
-    across = x * np.cos(angle) + y * np.sin(angle)
-    middle = (nx * np.cos(angle) + ny * np.sin(angle)) / 2
-    band = 1 / (1 + np.exp((np.abs(across - middle) - 0.4 * min(ny, nx)) / 4))
-    wave = 1 + band * rng.uniform(0.3, 0.9) * np.cos(2 * np.pi * across / period + bend)
-    return (wave + rng.uniform(0, 0.5) * rng.standard_normal((ny, nx))).astype(np.float32)
-
-
 Kind = Callable[[np.random.Generator], Pixels]
 
-TRAINING: tuple[Kind, ...] = (clouds, speckle, gradient, text, plot, leaves, grid, photograph)
+TRAINING: tuple[Kind, ...] = (clouds, speckle, gradient, atoms, dust, zone_plate, wood, weave, text, plot, heat_map,
+                              leaves, grid, photograph)  # fmt: skip
 HELD_BACK: tuple[Kind, ...] = (fringes, screenshot, other_photograph)
 
 TRAINING_PHOTOGRAPHS = ("astronaut.png", "brick.png", "camera.png", "chelsea.png", "clock_motion.png", "coins.png",
@@ -179,7 +162,7 @@ def negative(rng: np.random.Generator, kinds: tuple[Kind, ...] = TRAINING) -> Pi
 
 
 def _canvas(rng: np.random.Generator) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    ny, nx = _side(rng)
+    ny, nx = side(rng)
     ground = (255, 255, 255) if rng.random() < 0.5 else _colour(rng)
     image = Image.new("RGB", (nx, ny), ground)
     return image, ImageDraw.Draw(image)
@@ -192,17 +175,6 @@ def _colour(rng: np.random.Generator, brightest: int = 255) -> tuple[int, int, i
 
 def _from_image(image: Image.Image) -> Pixels:
     return np.asarray(image, np.float32) / np.float32(255)
-
-
-def _to_unit(values: NDArray[np.floating]) -> Pixels:
-    low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
-    unit = ((values - low) / (high - low + 1e-12)).astype(np.float32)
-    return unit[..., 0] if unit.shape[2] == 1 else unit
-
-
-@cache
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)
 
 
 @cache

@@ -21,6 +21,8 @@ class Recipe:
         Of the model, as its card will say.
     library
         Folder of simulations; empty for the one in the cache folder.
+    start
+        Model whose weights the run starts from, by name or file; empty: from nothing.
     backbone, size
         Model of timm, and the side S of a view in pixels.
     samples, batch, minutes
@@ -38,8 +40,9 @@ class Recipe:
     """
 
     name: str = "nine-states"
-    version: str = "0.1"
+    version: str = "0.2"
     library: str = ""
+    start: str = ""
     backbone: str = "efficientnet_b0"
     size: int = 128
     samples: int = 120_000
@@ -52,7 +55,7 @@ class Recipe:
     drop_path: float = 0.0
     drop: float = 0.1
     average: float = 0.995
-    negatives: float = 0.12
+    negatives: float = 0.14
     calibration: int = 180
     test: int = 180
     seed: int = 1

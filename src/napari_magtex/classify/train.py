@@ -36,7 +36,7 @@ from napari_magtex.classify.views import RULE
 from napari_magtex.compute import Progress, cache_folder, torch_device
 from napari_magtex.errors import BadExperiment
 from napari_magtex.models import store
-from napari_magtex.states.library import VERSION, Simulation, library_folder, load_library
+from napari_magtex.states.library import VERSION, Simulation, census, library_folder, load_library
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def train_classifier(
     """
     if not isinstance(recipe, Recipe):
         recipe = Recipe.from_toml(recipe)
-    folder = Path(recipe.library) if recipe.library else library_folder()
+    folder = _library(recipe)
     simulations = load_library(folder) if simulations is None else list(simulations)
     _check(simulations, folder)
     threads = torch.get_num_threads()
@@ -98,9 +98,15 @@ def train_classifier(
         torch.set_num_threads(threads)
 
 
+def _library(recipe: Recipe) -> Path:
+    return Path(recipe.library) if recipe.library else library_folder()
+
+
 def _new_run(recipe: Recipe) -> Run:
     device = torch_device()
     network = TextureNet(recipe.backbone, drop_path=recipe.drop_path, drop=recipe.drop)
+    if recipe.start:
+        network.load_state_dict(store.load(recipe.start, kind=KIND).tensors)
     network = network.to(device).to(memory_format=torch.channels_last).train()
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim <= 1]  # biases and normalisations are not decayed
@@ -246,6 +252,7 @@ def _card(recipe: Recipe, simulations: Sequence[Simulation], run: Run) -> dict[s
             "simulations": f"napari_magtex.states, recipes {VERSION}",
             "fingerprint": _fingerprint(simulations),
             "counts": dict(sorted(counts.items())),
+            "kept and dropped": census(_library(recipe)),
             "negatives": [kind.__name__ for kind in TRAINING],
             "negatives held back": [kind.__name__ for kind in HELD_BACK],
             "photographs (scikit-image)": list(TRAINING_PHOTOGRAPHS),

@@ -219,13 +219,16 @@ class _Canvas:
         size = self.sprites.shape[1]
         inside = (along >= 0) & (along < size) & (across >= 0) & (across < size)
         angle = np.rint(np.arccos(np.clip(m[:, 2], -1, 1)) * ((ANGLES - 1) / np.pi)).astype(np.int32)
-        sample = ((angle[:, None, None] * size + across) * size + along)[inside]
-        light = self.sprites.reshape(-1, 3)[sample]
+        sample = (angle[:, None, None] * size + across) * size + along
+        sample[~inside] = 0  # the corner of a sprite is empty
+        sprites = self.sprites.reshape(-1, 3)
+        touched = np.flatnonzero(sprites[:, 0].take(sample))  # most of a patch is not
+        light = sprites.take(sample.ravel()[touched], axis=0)
         here = (row + self.rim)[:, None, None] + reach[:, None]
-        pixel = (here * self.width + (column + self.rim)[:, None, None] + reach)[inside]
-        arrow = np.broadcast_to(np.arange(len(x), dtype=np.int32)[:, None, None], inside.shape)[inside]
+        pixel = (here * self.width + (column + self.rim)[:, None, None] + reach).ravel()[touched]
+        arrow = touched // self.patch**2
         cover, shade, glint = light[:, :1], light[:, 1:2], light[:, 2:]
-        self.pixels[pixel] = self.pixels[pixel] * (1 - cover) + colour[arrow] * shade + glint
+        self.pixels[pixel] = self.pixels[pixel] * (1 - cover) + colour.take(arrow, axis=0) * shade + glint
 
     def picture(self) -> NDArray[np.float32]:
         """The pixels (ny, nx, 3) without the rim."""
