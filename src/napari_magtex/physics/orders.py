@@ -91,8 +91,7 @@ def order_parameters(m: Tensor, *, lattice: Lattice = Lattice.SQUARE) -> dict[st
     orders = {"ferromagnetic": order(1.0)}
     orders |= {name: order(signs) for name, signs in zip(names, _signs(m, lattice), strict=True)}
     if lattice is Lattice.TRIANGULAR:
-        rows, columns = _indices(m)
-        phase = (2 * math.pi / 3 * ((rows + columns) % 3)).to(m.dtype)
+        phase = sublattice_angles((m.shape[-2], m.shape[-1])).to(m)
         orders["three_sublattice"] = math.sqrt(2) * torch.hypot(order(phase.cos()), order(phase.sin()))
     return orders
 
@@ -117,14 +116,28 @@ def vector_chirality(m: Tensor, *, periodic: bool = True) -> Tensor:
     return 2 / (3 * math.sqrt(3)) * chirality.sum(dim=(2, 3), dtype=torch.float64) / triangles[:, None]
 
 
-def _indices(m: Tensor) -> tuple[Tensor, Tensor]:
-    """Row from the top and column of every site, (ny, 1) and (nx,)."""
-    return torch.arange(m.shape[-2], device=m.device)[:, None], torch.arange(m.shape[-1], device=m.device)
+def sublattice_signs(shape: tuple[int, int], lattice: Lattice = Lattice.SQUARE) -> Tensor:
+    """Return the signs of the two sublattices of every antiferromagnet, (patterns, ny, nx), + at the top left.
+
+    The checkerboard of the square lattice; rows at 0, 60 and 120 degrees on the triangular one. A texture times a
+    pattern is its antiferromagnetic twin.
+    """
+    rows, columns = _indices(shape)
+    # a step along a bond at 120 degrees is one up and one left: it keeps row + column
+    parities = [rows + columns] if lattice is Lattice.SQUARE else [rows, columns, rows + columns]
+    return (1 - 2 * (torch.stack(parities) % 2)).float()
+
+
+def sublattice_angles(shape: tuple[int, int]) -> Tensor:
+    """Return the angles of the spins in a 120-degree state of the triangular lattice, (ny, nx) in radians."""
+    rows, columns = _indices(shape)
+    return 2 * math.pi / 3 * ((rows + columns) % 3)
+
+
+def _indices(shape: tuple[int, int]) -> list[Tensor]:
+    """Row from the top and column of every site, (ny, nx) each."""
+    return list(torch.meshgrid(*(torch.arange(n) for n in shape), indexing="ij"))
 
 
 def _signs(m: Tensor, lattice: Lattice) -> Tensor:
-    """Signs of the sublattices of each two-sublattice antiferromagnet, (patterns, ny, nx), + at the top left."""
-    rows, columns = torch.broadcast_tensors(*_indices(m))
-    # a step along a bond at 120 degrees is one up and one left: it keeps row + column
-    parities = [rows + columns] if lattice is Lattice.SQUARE else [rows, columns, rows + columns]
-    return 1 - 2 * (torch.stack(parities) % 2).to(m.dtype)
+    return sublattice_signs((m.shape[-2], m.shape[-1]), lattice).to(m)

@@ -62,7 +62,7 @@ def paint_skyrmion(
         (x, y), radius of the m_z = 0 circle and wall width, in lattice constants.
     helicity
         Angle between the in-plane spin and the outward direction. Positive D wants 0 where it is interfacial (Neel)
-        and pi/2 where it is bulk (Bloch).
+        and pi/2 where it is bulk (Bloch). Turn all spins over for the other polarity, and the field with them.
     """
     x, y = sites((m.shape[1], m.shape[2]), lattice)
     dx, dy = x - centre[0], y - centre[1]

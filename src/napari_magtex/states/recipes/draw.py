@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_magtex.physics.lattice import SpinLattice
 from napari_magtex.physics.model import SpinModel
+from napari_magtex.physics.orders import sublattice_signs
 from napari_magtex.physics.starts import random_start
 from napari_magtex.physics.terms.dmi import DMI_KINDS
 from napari_magtex.states.definitions import State
@@ -149,11 +150,10 @@ class Draw:
         """Turn the spins of one sublattice over where the model is the twin; rows run along any of three bonds."""
         if not self.antiferromagnetic:
             return m
-        rows, columns = torch.meshgrid(*(torch.arange(n) for n in self.shape), indexing="ij")
+        signs = sublattice_signs(self.shape, self.lattice)
         if not self.row_wise:
-            return m * (1 - 2 * ((rows + columns) % 2))
-        parities = torch.stack([rows, columns, rows + columns])[torch.from_numpy(self.rng.integers(3, size=self.batch))]
-        return m * (1 - 2 * (parities % 2))[:, None]
+            return m * signs[0]
+        return m * signs[torch.from_numpy(self.rng.integers(3, size=self.batch))][:, None]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_magtex.physics.lattice import SpinLattice
+from napari_magtex.physics.orders import sublattice_angles
 from napari_magtex.physics.starts import uniform_start
 from napari_magtex.physics.vectors import normalise
 from napari_magtex.states.recipes.draw import Draw, Prepared
@@ -47,9 +48,7 @@ def spin_flop(draw: Draw) -> Prepared:
 
 def neel_120(draw: Draw) -> Prepared:
     """Three sublattices at 120 degrees in one domain, in a plane across z or any other."""
-    rows, columns = torch.meshgrid(*(torch.arange(n) for n in draw.shape), indexing="ij")
-    phase = 2 * math.pi / 3 * ((columns + rows) % 3)
-    angle = draw.between(0, 2 * math.pi)[:, None, None] + draw.sign()[:, None, None] * phase
+    angle = draw.between(0, 2 * math.pi)[:, None, None] + draw.sign()[:, None, None] * sublattice_angles(draw.shape)
     model, across = _easy_plane(draw)
     first = torch.nn.functional.normalize(torch.linalg.cross(across, draw.direction()))
     second = torch.linalg.cross(across, first)
