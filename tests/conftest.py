@@ -19,3 +19,14 @@ def real_data() -> Path:
         if folder and Path(folder).is_dir():
             return Path(folder)
     pytest.skip("real files are not here: set MAGTEX_REAL_DATA to their folder")
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Compute on one thread: on arrays as small as those of tests a second one only waits."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

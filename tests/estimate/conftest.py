@@ -61,3 +61,8 @@ def tiny(tmp_path_factory, experiment_with):
             experiment = experiment_with(picture={"contrast": contrast})
             drain(train_estimator(experiment, folder / f"tiny-{contrast}.safetensors", device="cpu"))
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_arrays(one_thread):
+    """Everything here is small."""
