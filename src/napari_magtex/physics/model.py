@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,8 +12,11 @@ from torch import Tensor
 from napari_magtex.physics.batched import Batched, batched, precise
 from napari_magtex.physics.smoother import Smoother
 from napari_magtex.physics.terms.bond_terms import BondTerm, add_bond_fields, coupling
+from napari_magtex.physics.terms.fused import Fused
 from napari_magtex.physics.terms.term import Term
 from napari_magtex.physics.terms.zeeman import Zeeman
+
+FieldTerm = TypeVar("FieldTerm", bound=Term | Fused)
 
 
 class SpinModel(Batched):
@@ -31,7 +34,7 @@ class SpinModel(Batched):
         Terms whose field is that of all ``terms`` in fewer operations; default the terms themselves.
     """
 
-    def __init__(self, terms: Sequence[Term], moment: Tensor, acting: Sequence[Term] = ()) -> None:
+    def __init__(self, terms: Sequence[Term], moment: Tensor, acting: Sequence[Term | Fused] = ()) -> None:
         self.terms = tuple(terms)
         self._acting = tuple(acting) or self.terms
         self.moment = moment.to(self.device, precise(self.device))
@@ -99,10 +102,8 @@ class SpinModel(Batched):
         """Return the same model in another applied field, (3,) or (batch, 3)."""
         zeeman = Zeeman(batched(B, self.batch, "the field", (3,)).to(self.device, self.dtype))
         changed = copy.copy(self)
-        changed.terms, changed._acting = (
-            tuple(zeeman if isinstance(term, Zeeman) else term for term in terms)
-            for terms in (self.terms, self._acting)
-        )
+        changed.terms = tuple(zeeman if isinstance(term, Zeeman) else term for term in self.terms)
+        changed._acting = tuple(zeeman if isinstance(term, Zeeman) else term for term in self._acting)
         return changed
 
     @property
@@ -110,7 +111,7 @@ class SpinModel(Batched):
         return next(term for term in self.terms if isinstance(term, Zeeman))
 
 
-def _apart(terms: Sequence[Term]) -> tuple[list[BondTerm], list[Term]]:
+def _apart(terms: Sequence[FieldTerm]) -> tuple[list[BondTerm], list[FieldTerm]]:
     """Return the terms of pairs, and all others."""
-    pairs = [term for term in terms if isinstance(term, BondTerm)]
+    pairs: list[BondTerm] = [term for term in terms if isinstance(term, BondTerm)]
     return pairs, [term for term in terms if not isinstance(term, BondTerm)]

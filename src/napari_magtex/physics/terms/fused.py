@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from napari_magtex.physics.batched import Batched
 from napari_magtex.physics.demag import Demag
 from napari_magtex.physics.terms.bond_terms import BondTerm, add_bond_fields
 from napari_magtex.physics.terms.stray import StrayField
-from napari_magtex.physics.terms.term import Term
 
 
-class Fused(Term):
+class Fused(Batched):
     """The field of exchange, DMI and stray field together, for little more than that of the stray field alone.
 
     All of them are linear in m and the same from every cell: their sum is a 3 x 3 matrix for each wave vector.
     Beyond an open edge m is zero, and bonds end there as they should. What the bonds do to a spin is asked of their
-    terms, which remain the definition: nothing of the physics stands here.
+    terms, which remain the definition and have the energies: nothing of the physics stands here.
     """
 
-    name: ClassVar[str] = "exchange, dmi and demag"
-
     def __init__(self, bonds: Sequence[BondTerm], stray: StrayField) -> None:
-        self._parts = (*bonds, stray)
         self._demag = stray.demag
         answer = _answer(bonds, self._demag)
         diagonal = [answer[:, i, i].real for i in range(3)]
@@ -36,18 +32,9 @@ class Fused(Term):
         self._odd = torch.stack((answer[:, 0, 2], answer[:, 1, 2]), dim=1)
         self._has_odd = bool(self._odd.abs().max() > 0)
 
-    @property
-    def stiffness(self) -> Tensor:
-        """That of the terms, one by one."""
-        return torch.stack([part.stiffness for part in self._parts]).sum(dim=0)
-
     def add_field(self, field: Tensor, m: Tensor) -> None:
         """Add the fields of all terms."""
         field += self._demag.through_spectrum(m, self._multiply)
-
-    def energy(self, m: Tensor) -> Tensor:
-        """Return the sum of the terms' energies."""
-        return torch.stack([part.energy(m) for part in self._parts]).sum(dim=0)
 
     def _multiply(self, spectrum: Tensor, systems: slice, columns: slice) -> Tensor:
         """Return the field's spectrum, columns first."""
