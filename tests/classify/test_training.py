@@ -19,7 +19,7 @@ from napari_magtex.states.definitions import State, hidden_states
 from napari_magtex.states.library import Simulation
 
 TINY = Recipe(name="tiny", backbone="test_efficientnet", size=64, samples=48, batch=8, minutes=60, drop=0, drop_path=0,
-              calibration=9, test=4, threads=1, workers=0)  # fmt: skip
+              calibration=9, test=4, learners=1)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -146,5 +146,5 @@ def test_a_recipe_is_read_and_a_wrong_one_refused(tmp_path: Path) -> None:
 
 
 def test_neither_threads_nor_workers_make_another_run() -> None:
-    assert replace(TINY, threads=2, workers=1).digest == TINY.digest
+    assert replace(TINY, learners=2, threads=2, workers=1).digest == TINY.digest
     assert replace(TINY, seed=2).digest != TINY.digest

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from napari_magtex.classify.drawing import Family, draw, families, random_family
 from napari_magtex.classify.faults import Faults
+from napari_magtex.classify.learners import Learner
 from napari_magtex.classify.negatives import negative
 from napari_magtex.classify.network import GREY_CONTRASTS, STATES
 from napari_magtex.classify.recipe import Recipe
@@ -21,6 +22,7 @@ from napari_magtex.states.definitions import State, hidden_states
 from napari_magtex.states.library import Simulation
 
 NO_CLASS = -100  # what cross-entropy passes over
+_FAULTS = {Faults.CLEAN: 0.1, Faults.MODERATE: 0.35, Faults.ALL: 0.55}  # of training pictures
 _SPLIT_KEYS = {"train": 0, "validation": 1, "test": 2}
 
 
@@ -57,7 +59,8 @@ class TrainingPictures(Dataset[tuple[Tensor, ...]]):
             of_state = self.by_state[self.states[rng.integers(len(self.states))]]
             simulation = of_state[rng.integers(len(of_state))]
             family = random_family(simulation, rng)
-            picture = draw(simulation, family, rng)
+            faults = list(_FAULTS)[rng.choice(len(_FAULTS), p=list(_FAULTS.values()))]
+            picture = draw(simulation, family, rng, faults=faults)
             state = STATES.index(simulation.state)
             seen_as = family.contrast
             if family is Family.GREY or not picture.is_colour:
@@ -77,11 +80,15 @@ class TrainingPictures(Dataset[tuple[Tensor, ...]]):
         )
 
 
-def batches(pictures: TrainingPictures, start: int, stop: int, *, batch: int, workers: int) -> Iterator[Sample]:
-    """Draw pictures number ``start`` to ``stop`` in order."""
+def batches(
+    pictures: TrainingPictures, start: int, stop: int, *, batch: int, workers: int = 0, learner: Learner | None = None
+) -> Iterator[Sample]:
+    """Draw pictures number ``start`` to ``stop`` in order: a learner's share of ``batch`` at once among all of them."""
+    learner = learner or Learner()
+    stop = start + (stop - start) // batch * batch  # every learner has as many
     loader = DataLoader(
-        torch.utils.data.Subset(pictures, range(start, stop)),
-        batch,
+        torch.utils.data.Subset(pictures, range(start + learner.number, stop, learner.count)),
+        batch // learner.count,
         num_workers=workers,
         drop_last=True,
         prefetch_factor=6 if workers else None,

@@ -43,13 +43,13 @@ class Family(StrEnum):
 
 
 _SHARES = {  # of the pictures of a state that every contrast shows; the others have spin pictures only
-    Family.ARROWS: 0.27,
-    Family.CELLS: 0.23,
-    Family.GREY: 0.08,
-    Family.WHEEL: 0.04,
-    Family.LORENTZ: 0.16,
-    Family.KERR: 0.15,
-    Family.MFM: 0.07,
+    Family.ARROWS: 0.34,
+    Family.CELLS: 0.22,
+    Family.GREY: 0.07,
+    Family.WHEEL: 0.05,
+    Family.LORENTZ: 0.14,
+    Family.KERR: 0.12,
+    Family.MFM: 0.06,
 }
 _COLOUR_MAPS = {  # of cells
     ColourMap.MUMAX3: 0.5,

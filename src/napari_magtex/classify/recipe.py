@@ -10,6 +10,8 @@ from pathlib import Path
 
 from napari_magtex.errors import BadExperiment
 
+_NO_MATTER = ("learners", "threads", "workers", "calibration", "test")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -35,8 +37,11 @@ class Recipe:
         Share of pictures that show no texture.
     calibration, test
         Pictures drawn for calibration and for the test figures, for each style family.
-    seed, threads, workers
-        Of all chance; of torch; processes that draw pictures (0: this one).
+    seed
+        Of all chance.
+    learners, threads, workers
+        Processes that learn side by side on a CPU (a GPU has one) and share each batch; threads of each; processes
+        that draw pictures for each, 0 where it draws them itself.
     """
 
     name: str = "nine-states"
@@ -46,7 +51,7 @@ class Recipe:
     backbone: str = "efficientnet_b0"
     size: int = 128
     samples: int = 120_000
-    batch: int = 16
+    batch: int = 24
     minutes: float = 88.0
     learning_rate: float = 1.2e-3
     weight_decay: float = 0.02
@@ -59,8 +64,9 @@ class Recipe:
     calibration: int = 180
     test: int = 180
     seed: int = 1
-    threads: int = 2
-    workers: int = 1
+    learners: int = 2
+    threads: int = 1
+    workers: int = 0
 
     @classmethod
     def from_toml(cls, path: Path | None) -> Recipe:
@@ -88,5 +94,5 @@ class Recipe:
     @property
     def digest(self) -> str:
         """A short hash of all that decides the weights: runs of the same recipe share a checkpoint."""
-        decides = {k: v for k, v in asdict(self).items() if k not in ("threads", "workers", "calibration", "test")}
+        decides = {k: v for k, v in asdict(self).items() if k not in _NO_MATTER}
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]

@@ -28,12 +28,13 @@ from napari_magtex.classify.checkpoint import Run
 from napari_magtex.classify.data import Sample, TrainingPictures, batches, held_out
 from napari_magtex.classify.drawing import Family
 from napari_magtex.classify.evaluate import all_styles, figures, judge
+from napari_magtex.classify.learners import Learner, learners
 from napari_magtex.classify.negatives import HELD_BACK, HELD_BACK_PHOTOGRAPHS, TRAINING, TRAINING_PHOTOGRAPHS
 from napari_magtex.classify.network import STATES, Logits, TextureNet
 from napari_magtex.classify.predict import KIND, Classifier, ready
 from napari_magtex.classify.recipe import Recipe
 from napari_magtex.classify.views import RULE
-from napari_magtex.compute import Progress, cache_folder, torch_device
+from napari_magtex.compute import Progress, cache_folder, keep_freed_memory, torch_device
 from napari_magtex.errors import BadExperiment
 from napari_magtex.models import store
 from napari_magtex.states.library import VERSION, Simulation, census, library_folder, load_library
@@ -72,17 +73,20 @@ def train_classifier(
     if not isinstance(recipe, Recipe):
         recipe = Recipe.from_toml(recipe)
     folder = _library(recipe)
-    simulations = load_library(folder) if simulations is None else list(simulations)
+    given, simulations = simulations, load_library(folder) if simulations is None else list(simulations)
     _check(simulations, folder)
     threads = torch.get_num_threads()
     torch.set_num_threads(recipe.threads)
+    keep_freed_memory()
     try:
         torch.manual_seed(recipe.seed)
         run = _new_run(recipe)
         path = cache_folder() / "classifier" / f"{recipe.name}-{recipe.digest}-{_fingerprint(simulations)}.safetensors"
         if run.resume(path):
             log.info("going on at %d pictures, from %s", run.samples, path)
-        yield from _learn(run, recipe, simulations, path)
+        count = recipe.learners if torch_device().type == "cpu" else 1
+        with learners(count, _assist, recipe, path, given) as learner:
+            yield from _learn(run, recipe, simulations, path, learner)
         yield Progress(recipe.samples, recipe.samples, "calibrating")
         classifier = _calibrated(run.average, recipe, simulations, trained=run)
         judged: dict[str, Any] = {}
@@ -114,21 +118,60 @@ def _new_run(recipe: Recipe) -> Run:
     return Run(network, copy.deepcopy(network).eval().requires_grad_(False), torch.optim.AdamW(groups, lr=0.0))
 
 
-def _learn(run: Run, recipe: Recipe, simulations: Sequence[Simulation], path: Path) -> Iterator[Progress]:
+def _learn(
+    run: Run, recipe: Recipe, simulations: Sequence[Simulation], path: Path, learner: Learner
+) -> Iterator[Progress]:
     """Train until the samples or the minutes are over, leaving a checkpoint every few minutes and at the end."""
+    assert isinstance(run.network, TextureNet)
+    pictures = TrainingPictures(simulations, recipe, run.network.interpolation, "train")
+    glance = _glance(simulations, recipe, run.network.interpolation)
+    saved = marked_at = time.monotonic()
+    marked = run.samples
+    losses: list[float] = []
+    for loss in _steps(run, recipe, pictures, learner):
+        now = time.monotonic()
+        run.follow(recipe.average)
+        losses.append(loss)
+        if len(losses) == _LOG_EVERY:
+            speed = (run.samples - marked) / (now - marked_at)
+            log.info("%d pictures, %.1f min, loss %.3f, %.1f pictures/s, %.0f %%", run.samples, run.seconds / 60,
+                     float(np.mean(losses)), speed, 100 * _fraction(run, recipe))  # fmt: skip
+            losses, marked, marked_at = [], run.samples, now
+        if now - saved > _CHECKPOINT_EVERY:
+            run.save(path)
+            log.info("checkpoint; validation accuracy %.3f", _accuracy(run.average, glance))
+            saved = time.monotonic()
+        yield Progress(int(_fraction(run, recipe) * recipe.samples), recipe.samples, "training")
+    run.save(path)
+    if glance:
+        log.info("trained on %d pictures; validation accuracy %.3f", run.samples, _accuracy(run.average, glance))
+
+
+def _assist(learner: Learner, recipe: Recipe, path: Path, simulations: Sequence[Simulation] | None) -> None:
+    """Learn beside learner 0, from its own pictures, in another process."""
+    torch.set_num_threads(recipe.threads)
+    keep_freed_memory()
+    torch.manual_seed(recipe.seed)
+    run = _new_run(recipe)
+    run.resume(path)
+    simulations = load_library(_library(recipe), split="train") if simulations is None else simulations
+    assert isinstance(run.network, TextureNet)
+    pictures = TrainingPictures(simulations, recipe, run.network.interpolation, "train")
+    for _ in _steps(run, recipe, pictures, learner):
+        pass
+
+
+def _steps(run: Run, recipe: Recipe, pictures: TrainingPictures, learner: Learner) -> Iterator[float]:
+    """Take one step after the other, together with the other learners; yield the loss of each."""
     network = run.network
-    assert isinstance(network, TextureNet)
-    pictures = TrainingPictures(simulations, recipe, network.interpolation, "train")
-    glance = _glance(simulations, recipe, network.interpolation)
     device = next(network.parameters()).device
     # bfloat16 pays on a GPU; on a CPU with its instructions it was measured 10 % slower than float32
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-    started, before, saved = time.monotonic(), run.seconds, time.monotonic()
-    losses: list[float] = []
-    marked, marked_at = run.samples, started
+    started, before = time.monotonic(), run.seconds
+    drawn = batches(pictures, run.samples, recipe.samples, batch=recipe.batch, workers=recipe.workers, learner=learner)
     network.train()
-    for sample in batches(pictures, run.samples, recipe.samples, batch=recipe.batch, workers=recipe.workers):
-        fraction = _fraction(run, recipe)
+    for sample in drawn:
+        fraction = learner.agree(_fraction(run, recipe))
         if fraction >= 1:
             break
         for group in run.optimiser.param_groups:
@@ -139,26 +182,12 @@ def _learn(run: Run, recipe: Recipe, simulations: Sequence[Simulation], path: Pa
         loss = loss_of(logits, sample, recipe.smoothing)
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        learner.average_gradients(network)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         run.optimiser.step()
-        run.samples += len(sample.state)
-        now = time.monotonic()
-        run.seconds = before + now - started
-        run.follow(recipe.average)
-        losses.append(loss.item())
-        if len(losses) == _LOG_EVERY:
-            speed = (run.samples - marked) / (now - marked_at)
-            log.info("%d pictures, %.1f min, loss %.3f, %.1f pictures/s, %.0f %%", run.samples, run.seconds / 60,
-                     float(np.mean(losses)), speed, 100 * fraction)  # fmt: skip
-            losses, marked, marked_at = [], run.samples, now
-        if now - saved > _CHECKPOINT_EVERY:
-            run.save(path)
-            log.info("checkpoint; validation accuracy %.3f", _accuracy(run.average, glance))
-            saved = time.monotonic()
-        yield Progress(int(_fraction(run, recipe) * recipe.samples), recipe.samples, "training")
-    run.save(path)
-    if glance:
-        log.info("trained on %d pictures; validation accuracy %.3f", run.samples, _accuracy(run.average, glance))
+        run.samples += recipe.batch
+        run.seconds = before + time.monotonic() - started
+        yield loss.item()
 
 
 def loss_of(logits: Logits, sample: Sample, smoothing: float) -> Tensor:
@@ -197,7 +226,7 @@ def _glance(simulations: Sequence[Simulation], recipe: Recipe, interpolation: st
     if not pictures.states:
         return []
     count = min(_GLANCE, recipe.samples)
-    return list(batches(pictures, 0, count, batch=min(64, count), workers=0))
+    return list(batches(pictures, 0, count, batch=min(64, count)))
 
 
 @torch.inference_mode()
@@ -258,8 +287,21 @@ def _card(recipe: Recipe, simulations: Sequence[Simulation], run: Run) -> dict[s
             "photographs (scikit-image)": list(TRAINING_PHOTOGRAPHS),
             "photographs held back": list(HELD_BACK_PHOTOGRAPHS),
         },
-        "training": {"pictures": run.samples, "minutes": round(run.seconds / 60, 1), "torch": torch.__version__},
+        "training": {
+            "pictures": run.samples,
+            "minutes": round(run.seconds / 60, 1),
+            "torch": torch.__version__,
+            "before": _before(recipe),
+        },
     }
+
+
+def _before(recipe: Recipe) -> dict[str, Any] | None:
+    """Return what the card of the weights that a run started from says of their recipe and training."""
+    if not recipe.start:
+        return None
+    card = store.load(recipe.start, kind=KIND).card
+    return {"version": card["version"], "recipe": card["recipe"], "training": card["training"]}
 
 
 def _fingerprint(simulations: Sequence[Simulation]) -> str:
