@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from napari_magtex.cli import app
 from napari_magtex.compute import keep_llvms_apart
 
 keep_llvms_apart()  # before any test draws with Mesa and another one imports torch
+
+ONE_STATE = """
+[conditions]
+field_T = 0.18
+[film]
+shape = [48, 64]
+[parameters]
+A_pJ_per_m = 8.78
+D_mJ_per_m2 = 1.58
+Ms_MA_per_m = 0.384
+[start]
+kind = "helix"
+"""
+
+
+@pytest.fixture(scope="session")
+def magtex() -> Callable[..., tuple[int, str, str]]:
+    """Run a command; return its exit code, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.stdout, result.stderr
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def one_state() -> str:
+    """An experiment whose constants are all numbers."""
+    return ONE_STATE
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,7 @@ import pandas as pd
 import pytest
 import tifffile
 from PIL import Image
-from typer.testing import CliRunner
 
-from napari_magtex.cli import app
 from napari_magtex.io.ovf import write_ovf
 from napari_magtex.texture import SpinTexture
 
@@ -18,26 +16,6 @@ VERDICT_KEYS = (
     "file frame contrast roi verdict state probability probabilities set hidden applicable applicability model version"
 )
 ESTIMATE_KEYS = "file frame contrast roi method A D D_sign Ms period applicable determined estimator version"
-ONE_STATE = """
-[conditions]
-field_T = 0.18
-[film]
-shape = [48, 64]
-[parameters]
-A_pJ_per_m = 8.78
-D_mJ_per_m2 = 1.58
-Ms_MA_per_m = 0.384
-[start]
-kind = "helix"
-"""
-
-
-def magtex(*arguments):
-    """Run a command; return its exit code, stdout and stderr."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
 
 
 def pixels_of(path):
@@ -53,19 +31,19 @@ def helix(shape=(128, 128), period=17.5, cell=4e-9):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, one_state):
     """A folder that commands run in, with a texture, a grey picture without a pixel size, and a broken file."""
     monkeypatch.chdir(tmp_path)
     write_ovf(tmp_path / "helix.ovf", helix())
     grey = (127 + 100 * helix().m[0, ..., 2]).astype(np.uint8)
     Image.fromarray(grey).save(tmp_path / "grey.png")
     (tmp_path / "broken.ovf").write_bytes((tmp_path / "helix.ovf").read_bytes()[:5000])
-    (tmp_path / "one.toml").write_text(ONE_STATE)
+    (tmp_path / "one.toml").write_text(one_state)
     return tmp_path
 
 
 class TestClassify:
-    def test_it_answers_in_json_csv_and_a_table(self, folder):
+    def test_it_answers_in_json_csv_and_a_table(self, folder, magtex):
         code, out, err = magtex("classify", "./helix.ovf", "--json", "v.json", "--csv", "v.csv")
         assert (code, err) == (0, "")
         (row,) = json.loads((folder / "v.json").read_text())
@@ -80,7 +58,7 @@ class TestClassify:
         assert flat["probabilities_fm_stripes"] == pytest.approx(row["probabilities"]["fm_stripes"])
         assert "./helix.ovf" in out
 
-    def test_several_regions_give_several_rows(self, folder):
+    def test_several_regions_give_several_rows(self, folder, magtex):
         regions = ("--roi", "0,0,64,64", "--roi", "32,32,128,128")
         code, _, _ = magtex("classify", "grey.png", *regions, "--contrast", "kerr", "--json", "v.json")
         rows = json.loads((folder / "v.json").read_text())
@@ -89,7 +67,7 @@ class TestClassify:
         assert {row["contrast"] for row in rows} == {"kerr"}
         assert all(row["probabilities"][hidden] == 0 for row in rows for hidden in row["hidden"])
 
-    def test_what_fails_is_told_and_the_others_are_answered(self, folder):
+    def test_what_fails_is_told_and_the_others_are_answered(self, folder, magtex):
         code, out, err = magtex("classify", "nowhere.png", "helix.ovf", "broken.ovf", "--json", "v.json")
         assert code == 1
         assert [row["file"] for row in json.loads((folder / "v.json").read_text())] == ["helix.ovf"]
@@ -99,13 +77,13 @@ class TestClassify:
         assert "Traceback" not in out + err
 
     @pytest.mark.parametrize("roi", ["0,0,64,129", "-1,0,64,64", "9,9,9,64"])
-    def test_a_region_that_does_not_fit_fails_its_input_as_a_whole(self, folder, roi):
+    def test_a_region_that_does_not_fit_fails_its_input_as_a_whole(self, folder, roi, magtex):
         code, _, err = magtex("classify", "grey.png", "--roi", "0,0,64,64", "--roi", roi, "--json", "v.json")
         assert code == 1
         assert re.fullmatch(rf"grey\.png: the region {roi} .*\n", err)
         assert json.loads((folder / "v.json").read_text()) == []
 
-    def test_attention_is_a_picture_of_the_same_size_that_is_not_constant(self, folder):
+    def test_attention_is_a_picture_of_the_same_size_that_is_not_constant(self, folder, magtex):
         code, _, _ = magtex("classify", "helix.ovf", "--attention", "maps", "--roi", "0,0,100,80", "--contrast", "spin")
         assert code == 0
         (path,) = (folder / "maps").iterdir()
@@ -114,7 +92,7 @@ class TestClassify:
         assert pixels.shape == (80, 100, 3)
         assert pixels.std() > 0
 
-    def test_two_inputs_of_one_stem_do_not_overwrite_each_others_attention(self, folder):
+    def test_two_inputs_of_one_stem_do_not_overwrite_each_others_attention(self, folder, magtex):
         (folder / "other").mkdir()
         write_ovf(folder / "other" / "helix.ovf", helix((64, 96)))
         assert magtex("classify", "helix.ovf", "other/helix.ovf", "--attention", "maps")[0] == 0
@@ -131,7 +109,9 @@ class TestClassify:
         ("classify", "helix.ovf", "--roi", "1,2,3"),
         ("classify", "helix.ovf", "--roi", "1,2,3,x"),
         ("classify", "helix.ovf", "--roi", "0,0,40.5,40"),
-        ("classify", "helix.ovf", "--scheduler", "tcp://10.0.0.1:8786"),
+        ("classify", "helix.ovf", "--scheduler", "a cluster"),
+        ("classify", "helix.ovf", "--scheduler", "tcp://127.0.0.1:1"),
+        ("classify", "helix.ovf", "--scheduler", "tcp://127.0.0.1:1", "--attention", "maps"),
         ("classify", "helix.ovf", "--json", "."),
         ("estimate", "helix.ovf", "--pixel-size", "0"),
         ("estimate", "helix.ovf", "--pixel-size", "nan"),
@@ -144,7 +124,8 @@ class TestClassify:
         ("no-such-command",),
     ],
 )
-def test_bad_usage_is_exit_code_2_and_computes_nothing(folder, arguments):
+def test_bad_usage_is_exit_code_2_and_computes_nothing(folder, arguments, magtex, monkeypatch):
+    monkeypatch.setattr("napari_magtex.estimate.workers._ANSWER_WITHIN", 0.2)
     before = sorted(path.name for path in folder.iterdir())
     code, _, err = magtex(*arguments)
     assert code == 2
@@ -152,7 +133,7 @@ def test_bad_usage_is_exit_code_2_and_computes_nothing(folder, arguments):
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-def test_a_device_that_is_not_here_is_bad_usage(folder):
+def test_a_device_that_is_not_here_is_bad_usage(folder, magtex):
     import torch
 
     if torch.cuda.is_available():
@@ -163,7 +144,7 @@ def test_a_device_that_is_not_here_is_bad_usage(folder):
 
 
 class TestEstimate:
-    def test_a_vector_file_gets_a_row_of_each_method(self, folder):
+    def test_a_vector_file_gets_a_row_of_each_method(self, folder, magtex):
         field = ("--field", "0,0,0")
         code, out, err = magtex("estimate", "helix.ovf", *field, "--json", "e.json", "--csv", "e.csv", "--maps", "maps")
         assert (code, err) == (0, "")
@@ -185,7 +166,7 @@ class TestEstimate:
         assert set(maps) == {f"helix_f0_map_{name}.tif" for name in ("A", "D", "Ms")}
         assert all(values.ndim == 2 and np.isfinite(values).all() for values in maps.values())
 
-    def test_without_a_pixel_size_it_refuses_and_with_one_it_answers(self, folder):
+    def test_without_a_pixel_size_it_refuses_and_with_one_it_answers(self, folder, magtex):
         rgb = (255 * (helix().m[0] + 1) / 2).astype(np.uint8)
         Image.fromarray(rgb).save(folder / "spins.png")
         code, _, err = magtex("estimate", "spins.png", "--contrast", "spin")
@@ -193,19 +174,19 @@ class TestEstimate:
         assert re.fullmatch(r"spins\.png: .*pixel size.*\n", err)
         assert magtex("estimate", "spins.png", "--contrast", "spin", "--pixel-size", "4")[0] == 0
 
-    def test_a_kerr_frame_is_refused_in_one_line(self, folder):
+    def test_a_kerr_frame_is_refused_in_one_line(self, folder, magtex):
         code, _, err = magtex("estimate", "grey.png", "--contrast", "kerr", "--pixel-size", "4")
         assert code == 1
         assert re.fullmatch(r"grey\.png: .*kerr.*\n", err)
 
-    def test_fewer_than_40_cells_are_refused_in_one_line(self, folder):
+    def test_fewer_than_40_cells_are_refused_in_one_line(self, folder, magtex):
         write_ovf(folder / "small.ovf", helix((36, 36)))
         code, _, err = magtex("estimate", "small.ovf")
         assert code == 1
         assert re.fullmatch(r"small\.ovf: .*\n", err)
         assert "36" in err
 
-    def test_a_damaged_estimator_fails_the_input(self, folder):
+    def test_a_damaged_estimator_fails_the_input(self, folder, magtex):
         (folder / "bad.safetensors").write_bytes(b"\x00" * 100)
         code, _, err = magtex("estimate", "helix.ovf", "--estimator", "bad.safetensors")
         assert code == 1
@@ -213,7 +194,7 @@ class TestEstimate:
 
 
 class TestLorentz:
-    def test_the_frame_carries_its_pixel_size_and_is_read_back(self, folder):
+    def test_the_frame_carries_its_pixel_size_and_is_read_back(self, folder, magtex):
         code, _, err = magtex("lorentz", "simulate", "helix.ovf", "--defocus", "500", "--dose", "400", "--out", "f.tif")
         assert (code, err) == (0, "")
         pixels = tifffile.imread(folder / "f.tif")
@@ -226,13 +207,13 @@ class TestLorentz:
         assert "4 x 4" in out
         assert "lorentz" in out
 
-    def test_underfocus_and_overfocus_are_each_others_opposite(self, folder):
+    def test_underfocus_and_overfocus_are_each_others_opposite(self, folder, magtex):
         for defocus in ("50", "-50"):
             assert magtex("lorentz", "simulate", "helix.ovf", "--defocus", defocus, "--out", f"{defocus}.tif")[0] == 0
         under, over = (tifffile.imread(folder / f"{d}.tif") - 1 for d in ("50", "-50"))
         assert np.corrcoef(under.ravel(), over.ravel())[0, 1] < -0.9
 
-    def test_a_cycloid_shows_when_it_is_tilted_alone(self, folder):
+    def test_a_cycloid_shows_when_it_is_tilted_alone(self, folder, magtex):
         cycloid = helix(period=16).m[..., [1, 0, 2]]  # along x, turning in the xz plane; 8 whole periods
         write_ovf(folder / "cycloid.ovf", SpinTexture(cycloid, cell=(4e-9,) * 3, saturation=3.84e5))
         for tilt in ("0,0", "20,0"):
@@ -242,7 +223,7 @@ class TestLorentz:
         assert flat < 1e-5
         assert tilted > 1e-3
 
-    def test_a_picture_is_no_texture(self, folder):
+    def test_a_picture_is_no_texture(self, folder, magtex):
         code, _, err = magtex("lorentz", "simulate", "grey.png", "--defocus", "500", "--out", "f.tif")
         assert code == 1
         assert err.startswith("grey.png: one texture is needed")
@@ -251,7 +232,7 @@ class TestLorentz:
 class TestRealFiles:
     """Files of other people's programs and microscopes, which are not in this repository."""
 
-    def test_every_kind_is_classified(self, folder, real_data):
+    def test_every_kind_is_classified(self, folder, real_data, magtex):
         paths = [
             real_data / "ovf" / "mumax3" / "binary4.ovf",
             real_data / "ovf" / "spirit" / "FM_skyrmion.ovf",
@@ -265,7 +246,7 @@ class TestRealFiles:
         assert [row["file"] for row in rows] == [str(path) for path in paths]
         assert [row["contrast"] for row in rows[:3]] == ["spin"] * 3
 
-    def test_another_experiment_than_the_estimators_is_answered_and_called_so(self, folder, real_data):
+    def test_another_experiment_than_the_estimators_is_answered_and_called_so(self, folder, real_data, magtex):
         frame = real_data / "ltem" / "bender_FGT" / "190K_lf10_hf10.tif"
         spins = real_data / "spinpng" / "mumax3_website" / "example8_m000000.png"
         for path, contrast in ((frame, "lorentz"), (spins, "spin")):
@@ -284,7 +265,7 @@ class TestRealFiles:
             ("ovf/ianchung_bad/unclosed_datablock.ovf", ()),
         ],
     )
-    def test_what_cannot_be_estimated_is_told_in_one_line(self, folder, real_data, name, options):
+    def test_what_cannot_be_estimated_is_told_in_one_line(self, folder, real_data, name, options, magtex):
         code, _, err = magtex("estimate", real_data / name, *options)
         assert code == 1
         (line,) = err.splitlines()
@@ -292,7 +273,7 @@ class TestRealFiles:
         assert "unforeseen" not in line
 
 
-def test_info_tells_what_files_hold_and_which_it_cannot_read(folder):
+def test_info_tells_what_files_hold_and_which_it_cannot_read(folder, magtex):
     code, out, err = magtex("info", "helix.ovf", "grey.png", "broken.ovf")
     assert code == 1
     assert "128 x 128 x 1" in out
@@ -300,13 +281,13 @@ def test_info_tells_what_files_hold_and_which_it_cannot_read(folder):
     assert err.startswith("broken.ovf: ")
 
 
-def test_models_lists_the_shipped_networks():
+def test_models_lists_the_shipped_networks(magtex):
     code, out, _ = magtex("models")
     assert code == 0
     assert {"nine-states", "fege-spin", "fege-lorentz"} <= set(out.split())
 
 
-def test_training_says_which_experiment_it_cannot_use(folder):
+def test_training_says_which_experiment_it_cannot_use(folder, magtex):
     code, _, err = magtex("train", "estimator", "one.toml", "--out", "e.safetensors")
     assert code == 1
     assert err.startswith("one.toml: ")
@@ -315,7 +296,7 @@ def test_training_says_which_experiment_it_cannot_use(folder):
     assert err.startswith("nowhere.toml: ")
 
 
-def test_help_and_version_leave_with_0():
+def test_help_and_version_leave_with_0(magtex):
     assert magtex("--help")[0] == 0
     code, out, _ = magtex("--version")
     assert code == 0

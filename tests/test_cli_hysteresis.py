@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from napari_magtex.cli import app
 from napari_magtex.estimate.experiment import Experiment
 
 MAGNET = """
@@ -30,14 +28,6 @@ grain_nm = 20
 """
 
 
-def magtex(*arguments):
-    """Run a command; return its exit code, stdout and stderr."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
-
-
 @pytest.fixture
 def magnet(tmp_path, monkeypatch):
     """The experiment of a perpendicular magnet, in the folder that commands run in."""
@@ -47,7 +37,7 @@ def magnet(tmp_path, monkeypatch):
     return path
 
 
-def test_a_loop_is_written_as_points_figures_and_a_picture(magnet):
+def test_a_loop_is_written_as_points_figures_and_a_picture(magnet, magtex):
     code, out, err = magtex(
         "hysteresis", "magnet.toml", "--out", "loop.csv", "--plot", "l/loop.png", "--json", "l.json"
     )
@@ -74,14 +64,14 @@ def test_a_loop_is_written_as_points_figures_and_a_picture(magnet):
     assert sorted(p.name for p in magnet.parent.iterdir()) == ["l", "l.json", "loop.csv", "magnet.toml"]
 
 
-def test_a_doubt_about_the_mesh_is_a_warning(magnet):
+def test_a_doubt_about_the_mesh_is_a_warning(magnet, magtex):
     magnet.write_text(MAGNET.format(Ms=0.6).replace("= 400", "= 700"))
     code, _, err = magtex("hysteresis", "magnet.toml", "--out", "loop.csv")
     assert code == 0
     assert err.startswith("warning: cells of 4 nm are larger than sqrt(A/Ku)")
 
 
-def test_a_range_of_constants_fails_with_its_name_and_writes_nothing(magnet):
+def test_a_range_of_constants_fails_with_its_name_and_writes_nothing(magnet, magtex):
     magnet.write_text(MAGNET.format(Ms="{low = 0.4, high = 0.6}"))
     code, out, err = magtex("hysteresis", "magnet.toml", "--out", "loop.csv")
     assert (code, out) == (1, "")
@@ -89,7 +79,7 @@ def test_a_range_of_constants_fails_with_its_name_and_writes_nothing(magnet):
     assert not (magnet.parent / "loop.csv").exists()
 
 
-def test_an_experiment_that_is_not_there_fails(magnet):
+def test_an_experiment_that_is_not_there_fails(magnet, magtex):
     code, _, err = magtex("hysteresis", "nowhere.toml", "--out", "loop.csv")
     assert code == 1
     assert err.startswith("nowhere.toml: no experiment can be read there")
@@ -105,11 +95,11 @@ def test_the_experiment_of_the_manual_is_one_that_the_program_reads():
 @pytest.mark.parametrize(
     "options", [["--out", "loop.txt"], ["--out", "loop.csv", "--plot", "loop.pdf"], [], ["--out", "l.csv", "--devic"]]
 )
-def test_bad_usage_is_exit_code_2(magnet, options):
+def test_bad_usage_is_exit_code_2(magnet, options, magtex):
     assert magtex("hysteresis", "magnet.toml", *options)[0] == 2
 
 
-def test_a_file_that_cannot_be_written_is_named(magnet):
+def test_a_file_that_cannot_be_written_is_named(magnet, magtex):
     (magnet.parent / "taken").write_text("a file, not a folder")
     code, _, err = magtex("hysteresis", "magnet.toml", "--out", "taken/loop.csv")
     assert code == 1

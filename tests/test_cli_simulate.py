@@ -10,24 +10,9 @@ import time
 import numpy as np
 import pytest
 import zarr
-from typer.testing import CliRunner
 
-from napari_magtex.cli import app
 from napari_magtex.io.ovf import read_ovf
 
-ONE_STATE = """
-[conditions]
-field_T = 0.18
-[film]
-shape = [48, 64]
-[parameters]
-A_pJ_per_m = 8.78
-D_mJ_per_m2 = 1.58
-Ms_MA_per_m = 0.384
-[start]
-kind = "helix"
-"""
-GRID = ONE_STATE.replace("= 8.78", "= {values = [6, 8, 10]}")
 SATURATED = """
 [conditions]
 field_T = 2
@@ -42,24 +27,16 @@ films = 250
 """
 
 
-def magtex(*arguments):
-    """Run a command; return its exit code, stdout and stderr."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
-
-
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, one_state):
     """A folder that commands run in, with an experiment of one state and one of three."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "one.toml").write_text(ONE_STATE)
-    (tmp_path / "grid.toml").write_text(GRID)
+    (tmp_path / "one.toml").write_text(one_state)
+    (tmp_path / "grid.toml").write_text(one_state.replace("= 8.78", "= {values = [6, 8, 10]}"))
     return tmp_path
 
 
-def test_one_state_becomes_a_texture_with_its_cell_and_saturation(folder):
+def test_one_state_becomes_a_texture_with_its_cell_and_saturation(folder, magtex):
     code, out, _ = magtex("simulate", "one.toml", "--out", "state.ovf")
     assert code == 0
     assert "state.ovf" in out
@@ -70,7 +47,7 @@ def test_one_state_becomes_a_texture_with_its_cell_and_saturation(folder):
     assert texture.m[..., 2].std() > 0.1  # not the uniform state
 
 
-def test_a_grid_becomes_a_table_and_the_second_run_finds_it_whole(folder):
+def test_a_grid_becomes_a_table_and_the_second_run_finds_it_whole(folder, magtex):
     code, out, err = magtex("simulate", "grid.toml", "--out", "films.zarr")
     assert code == 0
     assert re.fullmatch(r"wrote films\.zarr: 3 films, 3 converged, [\d.]+ kB\n", out)
@@ -82,12 +59,12 @@ def test_a_grid_becomes_a_table_and_the_second_run_finds_it_whole(folder):
     assert {path: path.stat().st_mtime_ns for path in (folder / "films.zarr").rglob("*")} == written
 
 
-def test_one_state_becomes_a_table_of_one_row(folder):
+def test_one_state_becomes_a_table_of_one_row(folder, magtex):
     assert magtex("simulate", "one.toml", "--out", "films.zarr")[0] == 0
     assert zarr.open_group(folder / "films.zarr", mode="r")["m"].shape == (1, 3, 48, 64)
 
 
-def test_films_that_do_not_settle_are_counted(folder, monkeypatch):
+def test_films_that_do_not_settle_are_counted(folder, monkeypatch, magtex):
     monkeypatch.setattr("napari_magtex.estimate.films._MAX_STEPS", 11)
     code, out, err = magtex("simulate", "grid.toml", "--out", "films.zarr")
     assert code == 0
@@ -95,30 +72,30 @@ def test_films_that_do_not_settle_are_counted(folder, monkeypatch):
     assert "warning: 3 films did not settle: they have converged = false" in err
 
 
-def test_the_table_of_another_experiment_is_left_alone(folder):
+def test_the_table_of_another_experiment_is_left_alone(folder, magtex):
     magtex("simulate", "one.toml", "--out", "films.zarr")
     code, out, err = magtex("simulate", "grid.toml", "--out", "films.zarr")
     assert (code, out) == (1, "")
     assert "grid.toml: films.zarr holds the films of another experiment: [parameters] A_pJ_per_m is 8.78 there" in err
 
 
-def test_ranges_are_no_one_state(folder):
-    (folder / "many.toml").write_text(ONE_STATE.replace("= 8.78", "= {low = 6, high = 9}"))
+def test_ranges_are_no_one_state(folder, magtex, one_state):
+    (folder / "many.toml").write_text(one_state.replace("= 8.78", "= {low = 6, high = 9}"))
     code, _, err = magtex("simulate", "many.toml", "--out", "state.ovf")
     assert code == 1
     assert re.fullmatch(r"many\.toml: .*A vary: .*\.zarr.*\n", err)
     assert not (folder / "state.ovf").exists()
 
 
-def test_an_experiment_that_makes_no_sense_says_which_key(folder):
-    (folder / "wrong.toml").write_text(ONE_STATE.replace("shape", "shap"))
+def test_an_experiment_that_makes_no_sense_says_which_key(folder, magtex, one_state):
+    (folder / "wrong.toml").write_text(one_state.replace("shape", "shap"))
     code, _, err = magtex("simulate", "wrong.toml", "--out", "state.ovf")
     assert code == 1
     assert re.fullmatch(r"wrong\.toml: .*shap.*\n", err)
 
 
-def test_a_coarse_cell_is_warned_of(folder):
-    (folder / "coarse.toml").write_text(ONE_STATE.replace("[film]", "[film]\ncell_nm = [9, 9]"))
+def test_a_coarse_cell_is_warned_of(folder, magtex, one_state):
+    (folder / "coarse.toml").write_text(one_state.replace("[film]", "[film]\ncell_nm = [9, 9]"))
     _, _, err = magtex("simulate", "coarse.toml", "--out", "state.ovf")
     assert "warning: cells of 9 nm are coarse" in err
 
@@ -133,7 +110,7 @@ def test_a_coarse_cell_is_warned_of(folder):
         ("one.toml", "--out", "films.zarr", "--scheduler", "tcp://127.0.0.1:1"),
     ],
 )
-def test_bad_usage_is_exit_code_2_and_computes_nothing(folder, arguments, monkeypatch):
+def test_bad_usage_is_exit_code_2_and_computes_nothing(folder, arguments, monkeypatch, magtex):
     monkeypatch.setattr("napari_magtex.estimate.workers._ANSWER_WITHIN", 0.2)
     code, _, err = magtex("simulate", *arguments)
     assert code == 2
@@ -142,7 +119,7 @@ def test_bad_usage_is_exit_code_2_and_computes_nothing(folder, arguments, monkey
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is no signal here")
-def test_what_ctrl_c_stops_goes_on_later(folder):
+def test_what_ctrl_c_stops_goes_on_later(folder, magtex):
     (folder / "saturated.toml").write_text(SATURATED)
     program = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 NO_MATERIAL = 127 / 255  # the grey that MuMax3 leaves where m = 0; here it is every map's
+_ENOUGH = 4096  # pixels tell a colour map: the shares that decide are then known to 0.6 %
 ARROW_SHADE = 155 / 255  # MuMax3's ",arrows" darkens what lies below to this
 
 
@@ -124,17 +125,25 @@ def recognise(rgb: ArrayLike) -> ColourMap | None:
     rgb = np.asarray(rgb, dtype=np.float32)
     stride = max(1, round(max(rgb.shape[:2]) / 256))
     rgb = rgb[::stride, ::stride]
-    if np.ptp(rgb, axis=-1).max() < 0.04:
+    if spread(rgb).max() < 0.04:
         return ColourMap.GREY
     if _is_drawn_on_a_ground(rgb):
         return None
     material = rgb[~_is_no_material(rgb)]
+    if len(material) > _ENOUGH:
+        material = material[np.random.default_rng(0).integers(len(material), size=_ENOUGH)]
     for curve in (ColourMap.BLUE_RED, ColourMap.RAINBOW, ColourMap.BLUE_WHITE_RED):
         # Each curve lies on MuMax3's surface: it must explain the more, and be walked on both sides of m_z = 0.
         z = rgb_to_spin(material, curve)[..., 2]
         if _explained(material, curve) > 0.97 and np.quantile(z, 0.98) > 0.6 and np.quantile(z, 0.02) < -0.6:
             return curve
     return ColourMap.MUMAX3 if _explained(material, ColourMap.MUMAX3) > 0.85 else None
+
+
+def spread(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far the channels of colours (..., 3) lie apart, (...): NumPy's own ptp takes ten times as long on three."""
+    red, green, blue = np.moveaxis(rgb, -1, 0)
+    return np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
 
 
 def _explained(rgb: NDArray[np.float32], colour_map: ColourMap) -> float:
@@ -175,7 +184,7 @@ def _sphere(hue: NDArray[np.float32], z: NDArray[np.float32], saturation: NDArra
 def _hue(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
     """Hue in radians, 0 to 2 pi; 0 where there is no colour."""
     red, green, blue = np.moveaxis(rgb, -1, 0)
-    top, chroma = rgb.max(axis=-1), np.ptp(rgb, axis=-1)
+    top, chroma = rgb.max(axis=-1), spread(rgb)
     safe = np.where(chroma > 0, chroma, 1)
     from_red, from_green, from_blue = (green - blue) / safe, (blue - red) / safe, (red - green) / safe
     sixth = np.where(top == red, from_red % 6, np.where(top == green, from_green + 2, from_blue + 4))
@@ -194,4 +203,4 @@ def _read_sphere(rgb: NDArray[np.float32], clockwise_from_y: bool) -> NDArray[np
 
 def _is_no_material(rgb: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Grey of middle lightness: no map but the grey one passes there."""
-    return (np.ptp(rgb, axis=-1) < 0.06) & (np.abs(rgb.mean(axis=-1) - NO_MATERIAL) < 0.06)
+    return (spread(rgb) < 0.06) & (np.abs((rgb[..., 0] + rgb[..., 1] + rgb[..., 2]) / 3 - NO_MATERIAL) < 0.06)

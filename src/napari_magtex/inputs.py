@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,23 @@ class Input:
     texture: SpinTexture | None = None
 
 
+class _Inputs(Sequence[Input]):
+    """Inputs that are made when they are asked for and not kept, except the first: it tells whether the file is any."""
+
+    def __init__(self, make: Callable[[int], Input], count: int) -> None:
+        self._make, self._count = make, count
+        self._first = make(0) if count else None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        number = range(self._count)[index]
+        if isinstance(number, range):
+            return [self[i] for i in number]
+        return self._make(number) if number else self._first
+
+
 def open_inputs(
     path: str | Path,
     *,
@@ -39,7 +57,7 @@ def open_inputs(
     pixel_size: float | tuple[float, float] | None = None,
     zoom: int | None = None,
     lattice: Lattice | None = None,
-) -> list[Input]:
+) -> Sequence[Input]:
     """Open a file of any kind that we read; content tells the kind before the extension does.
 
     Parameters
@@ -57,14 +75,16 @@ def open_inputs(
 
     Returns
     -------
-    One input for each segment of an OVF (its middle layer drawn), each frame of a recording, each page of a TIFF.
+    One input for each segment of an OVF (its middle layer drawn), each frame of a recording, each page of a TIFF. An
+    input is made when it is asked for and not kept, so that a stack may be longer than the memory holds.
 
     Raises
     ------
     UnreadableFile
         The file is missing, empty, damaged, or of a kind that we do not read.
     UnusablePicture, Unsuitable
-        It holds nothing to analyse.
+        It holds nothing to analyse. Of a stack only the first input is looked at here: another one that cannot be used
+        raises when it is asked for.
     """
     name = str(path)
     path = checked_file(path)
@@ -74,11 +94,14 @@ def open_inputs(
     suffix = path.suffix.lower()
     if suffix in OVF_SUFFIXES or b"OOMMF" in head:
         segments = read_ovf(path, lattice=lattice)
-        return [_of_segment(segment, i, name, contrast, size, zoom) for i, segment in enumerate(segments)]
-    return [
-        Input(frames.picture(index, name=name, frame=number, contrast=contrast, pixel_size=size))
-        for number, (frames, index) in enumerate(each_frame(_recordings(path, suffix, head)))
-    ]
+        return _Inputs(lambda i: _of_segment(segments[i], i, name, contrast, size, zoom), len(segments))
+    frames = list(each_frame(_recordings(path, suffix, head)))
+
+    def of_frame(number: int) -> Input:
+        recording, index = frames[number]
+        return Input(recording.picture(index, name=name, frame=number, contrast=contrast, pixel_size=size))
+
+    return _Inputs(of_frame, len(frames))
 
 
 def draw_texture(texture: SpinTexture, *, zoom: int | None = None) -> Picture:
@@ -124,7 +147,7 @@ def _recordings(path: Path, suffix: str, head: bytes) -> Sequence[Frames]:
     if head.startswith(PICTURE_MAGIC):
         return [read_picture_file(path)]
     if suffix in READERS or suffix in HDF5_SUFFIXES:
-        return read_frames(path)
+        return read_frames(path, lazy=True)
     if head.startswith(b"\x93NUMPY"):
         return [_array(path)]
     if suffix in TABLES:
@@ -139,7 +162,7 @@ def _recordings(path: Path, suffix: str, head: bytes) -> Sequence[Frames]:
 
 def _array(path: Path) -> Frames:
     try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UnreadableFile(f"the .npy file is damaged or holds no plain array: {error}") from error
     colour = array.ndim > 2 and array.shape[-1] in (3, 4)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_magtex.classify.calibration import Calibration
 from napari_magtex.classify.network import CAM_ORIGIN, CAM_STRIDE, GREY_CONTRASTS, STATES, TextureNet
@@ -24,6 +28,7 @@ from napari_magtex.states.definitions import State, hidden_states
 KIND = "classifier"
 SHIPPED = "nine-states"
 _VIEWS_AT_ONCE = {"cpu": 32, "cuda": 512, "mps": 128}
+_BYTES_AT_ONCE = 1 << 28  # of pictures that wait for their answers: large frames make smaller batches
 
 
 @dataclass(frozen=True)
@@ -156,37 +161,109 @@ def classify(pictures: Iterable[Picture], classifier: Classifier) -> Iterator[Pr
     yield verdicts
 
 
+def classify_each(pictures: Iterable[Picture | Exception], classifier: Classifier) -> Iterator[Verdict | Exception]:
+    """Name the state of pictures that come from many files, some of which cannot be read.
+
+    Parameters
+    ----------
+    pictures
+        As `classify` takes them; an exception stands for a picture that could not be had. A thread takes a few of them
+        ahead, so that reading goes on beside the network.
+    classifier
+        The network with its card.
+
+    Yields
+    ------
+    One answer for each of them, in their order: its verdict, or the exception that it is or that it met with.
+    """
+    for answer in _answers(pictures, classifier):
+        yield answer if isinstance(answer, Exception) else classifier.judge(*answer)
+
+
 def raw_answers(pictures: Iterable[Picture], classifier: Classifier) -> Iterator[tuple[Picture, RawAnswer]]:
-    """Run the network over pictures, as many views at once as the device takes gladly."""
+    """Run the network over pictures, as many views at once as the device takes gladly; a thread takes them ahead."""
+    for answer in _answers(pictures, classifier):
+        if isinstance(answer, Exception):
+            raise answer
+        yield answer
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """A picture and the views of it, (n, 3, S, S) each."""
+
+    picture: Picture
+    wholes: Tensor
+    closes: Tensor
+
+
+def _answers(
+    pictures: Iterable[Picture | Exception], classifier: Classifier
+) -> Iterator[tuple[Picture, RawAnswer] | Exception]:
     most = _VIEWS_AT_ONCE[classifier.device.type]
-    waiting: list[tuple[Picture, Views]] = []
-    count = 0
-    for picture in pictures:
+    for batch in _batches_ahead(pictures, classifier, most):
+        try:
+            answers = iter(_run([one for one in batch if isinstance(one, _Shown)], classifier, most))
+        except Exception as error:  # of the device: other batches may go well
+            yield from (one if isinstance(one, Exception) else error for one in batch)
+            continue
+        for one in batch:
+            yield one if isinstance(one, Exception) else (one.picture, next(answers))
+
+
+def _batches_ahead(
+    pictures: Iterable[Picture | Exception], classifier: Classifier, most: int
+) -> Iterator[list[_Shown | Exception]]:
+    """Yield what the network is shown at once; a thread reads and prepares the next batch while one is computed."""
+    nobody_waits = Event()
+    wanted = takewhile(lambda _: not nobody_waits.is_set(), pictures)
+    batches = _batches((_shown(picture, classifier) for picture in wanted), most)
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, batches, None)
+        try:
+            while (batch := following.result()) is not None:
+                following = reader.submit(next, batches, None)
+                yield batch
+        finally:
+            nobody_waits.set()
+
+
+def _batches(shown: Iterable[_Shown | Exception], most: int) -> Iterator[list[_Shown | Exception]]:
+    batch, count, held = list[_Shown | Exception](), 0, 0
+    for one in shown:
+        batch.append(one)
+        count += 1 if isinstance(one, Exception) else len(one.wholes) + len(one.closes)
+        held += 0 if isinstance(one, Exception) else one.picture.pixels.nbytes
+        if count >= most or held >= _BYTES_AT_ONCE:
+            yield batch
+            batch, count, held = [], 0, 0
+    if batch:
+        yield batch
+
+
+def _shown(picture: Picture | Exception, classifier: Classifier) -> _Shown | Exception:
+    try:
+        if isinstance(picture, Exception):
+            return picture
         if picture.contrast is Contrast.PHASE:
             raise Unsuitable(
                 "an electron phase is not classified as it stands: reconstruct its induction and classify that (wheel)"
             )
         seen = classifier.look(picture)
-        waiting.append((picture, seen))
-        count += len(seen.wholes) + len(seen.closes)
-        if count >= most:
-            yield from _answer(waiting, classifier, most)
-            waiting, count = [], 0
-    yield from _answer(waiting, classifier, most)
+        return _Shown(picture, seen.wholes, seen.closes)
+    except Exception as error:
+        return error
 
 
-def _answer(
-    waiting: list[tuple[Picture, Views]], classifier: Classifier, most: int
-) -> Iterator[tuple[Picture, RawAnswer]]:
-    if not waiting:
-        return
+def _run(shown: list[_Shown], classifier: Classifier, most: int) -> list[RawAnswer]:
+    if not shown:
+        return []
     network = classifier.network
     with torch.inference_mode():
-        stack = torch.cat([torch.cat([seen.wholes, seen.closes]) for _, seen in waiting])
+        stack = torch.cat([torch.cat([one.wholes, one.closes]) for one in shown])
         features = torch.cat([network.features(part.to(classifier.device)) for part in stack.split(most)])
-        parts = iter(features.split([n for _, seen in waiting for n in (len(seen.wholes), len(seen.closes))]))
+        parts = features.split([n for one in shown for n in (len(one.wholes), len(one.closes))])
         means = [part.mean(dim=0) for part in parts]
         logits = network.heads(torch.stack(means[0::2]), torch.stack(means[1::2]))
     state, contrast = logits.state.double().cpu().numpy(), logits.contrast.double().cpu().numpy()
-    for index, (picture, _) in enumerate(waiting):
-        yield picture, RawAnswer(state[index], contrast[index], float(logits.applicable[index]))
+    return [RawAnswer(*row) for row in zip(state, contrast, logits.applicable.tolist(), strict=True)]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_magtex import __version__
 from napari_magtex.cli import tables
-from napari_magtex.cli.console import Report, answer_each, finish, show
+from napari_magtex.cli.console import Outcome, Report, answer_each, finish, gather, show
 from napari_magtex.cli.options import (
+    Cluster,
     ContrastOption,
     CsvOut,
     DeviceOption,
@@ -19,18 +25,20 @@ from napari_magtex.cli.options import (
     Numbers,
     Paths,
     Rois,
-    Scheduler,
     Seen,
     positive,
     tesla,
     usable,
 )
-from napari_magtex.compute import Device, drain
-from napari_magtex.errors import Unsuitable
+from napari_magtex.compute import Device, Progress, drain
+from napari_magtex.errors import MagtexError, Unsuitable
 from napari_magtex.picture import Contrast, Picture, Region
 
 if TYPE_CHECKING:
+    from napari_magtex.classify.predict import Classifier
     from napari_magtex.results import Estimate, Verdict
+
+FILES_A_TASK = 16  # of a cluster: enough to fill a batch or two, few enough to share evenly
 
 
 def classify(
@@ -44,29 +52,140 @@ def classify(
         Path | None,
         typer.Option(file_okay=False, metavar="DIR", help="Write where the network looked, one PNG a picture."),
     ] = None,
-    scheduler: Scheduler = None,
+    scheduler: Cluster = None,
 ) -> None:
-    """Name the magnetic state of pictures, frames and textures."""
-    usable(device)
-    from napari_magtex.classify.predict import Classifier
-    from napari_magtex.classify.predict import classify as verdicts_of
+    """Name the magnetic state of pictures, frames and textures.
+
+    The workers of a --scheduler read the files themselves: every PATH must lead to the same file on each of them.
+    """
+    if scheduler is None:
+        usable(device)
+    elif attention:
+        raise typer.BadParameter(
+            "attention is drawn on this machine: leave out one of the two", param_hint="--scheduler"
+        )
+    regions = roi or []
+
+    def outcomes(report: Report) -> Iterator[Outcome[Verdict]]:
+        if scheduler is not None:
+            return classify_on_workers(scheduler, paths, contrast.contrast, regions, device, report)
+        return classify_files(paths, contrast.contrast, regions, _classifier(device), report, attention)
+
+    verdicts, code = gather(paths, outcomes)
+    show(tables.VERDICTS, [tables.verdict_row(verdict) for verdict in verdicts])
+    finish(verdicts, code, json, csv)
+
+
+def classify_files(
+    paths: Sequence[str],
+    contrast: Contrast | None,
+    regions: list[Region],
+    classifier: Classifier,
+    report: Report | None = None,
+    attention: Path | None = None,
+) -> Iterator[Outcome[Verdict]]:
+    """Classify files together: their pictures share the network, and the next ones are read while it works.
+
+    Yields
+    ------
+    The outcome of each file, in their order. However many files and frames there are, few pictures are held at a time.
+    """
+    from napari_magtex.classify.predict import classify_each
     from napari_magtex.cli.maps import Folder
     from napari_magtex.inputs import open_inputs
 
-    load = cache(lambda: Classifier.load(device=device))
     folder = Folder(attention) if attention else None
+    underway = deque[tuple[int, Picture | None]]()  # what `pictures` gave and `answers` has not taken yet
+    total = len(paths)  # pictures: one for each file that is not open yet
 
-    def answer(path: str, report: Report) -> list[Verdict]:
-        inputs = open_inputs(path, contrast=contrast.contrast)
-        pictures = [picture for found in inputs for picture in cut(found.picture, roi)]
-        verdicts = drain(verdicts_of(pictures, load()), report)
-        if folder:
-            folder.write_attention(pictures, verdicts, load())
-        return verdicts
+    def pictures() -> Iterator[Picture | Exception]:
+        nonlocal total
+        for number, path in enumerate(paths):
+            try:
+                inputs = open_inputs(path, contrast=contrast)
+                total += len(inputs) * max(1, len(regions)) - 1
+                for found in inputs:
+                    for picture in cut(found.picture, regions):
+                        underway.append((number, picture))
+                        yield picture
+            except Exception as error:
+                underway.append((number, None))
+                yield error
 
-    verdicts, failed = answer_each(paths, answer)
-    show(tables.VERDICTS, [tables.verdict_row(verdict) for verdict in verdicts])
-    finish(verdicts, failed, json, csv)
+    def answers() -> Iterator[tuple[int, Verdict | Exception]]:
+        for done, answer in enumerate(classify_each(pictures(), classifier), start=1):
+            number, picture = underway.popleft()
+            if folder and picture and not isinstance(answer, Exception):
+                try:
+                    folder.write_attention([picture], [answer], classifier)
+                except Exception as error:
+                    answer = error
+            if report is not None:
+                report(Progress(done, total, paths[number]))
+            yield number, answer
+
+    for number, group in groupby(answers(), key=itemgetter(0)):
+        verdicts: list[Verdict] = []
+        failures: list[Exception] = []
+        for _, answer in group:
+            if isinstance(answer, Exception):
+                failures.append(answer)
+            else:
+                verdicts.append(answer)
+        yield number, failures[0] if failures else verdicts
+
+
+def classify_on_workers(
+    scheduler: str,
+    paths: Sequence[str],
+    contrast: Contrast | None,
+    regions: list[Region],
+    device: Device,
+    report: Report,
+) -> Iterator[Outcome[Verdict]]:
+    """Classify files on the workers of a dask scheduler, a few a task; yield their outcomes as they come."""
+    from napari_magtex.estimate.workers import SchedulerUnavailable, cluster
+
+    places = [str(Path(path).absolute()) for path in paths]  # a worker has a folder of its own
+    jobs = (
+        (start, (__version__, places[start : start + FILES_A_TASK], contrast, regions, device))
+        for start in range(0, len(paths), FILES_A_TASK)
+    )
+    done = 0
+    try:
+        with cluster(scheduler) as workers:
+            report(Progress(0, len(paths), f"waiting for {scheduler}"))
+            for start, outcomes in workers.run(_classify_on_worker, jobs):
+                for number, outcome in outcomes:
+                    path = paths[start + number]
+                    if not isinstance(outcome, Exception):
+                        outcome = [_of_file(path, verdict) for verdict in outcome]
+                    done += 1
+                    report(Progress(done, len(paths), path))
+                    yield start + number, outcome
+    except SchedulerUnavailable as error:
+        raise typer.BadParameter(str(error), param_hint="--scheduler") from None
+
+
+def _classify_on_worker(
+    version: str, paths: list[str], contrast: Contrast | None, regions: list[Region], device: Device
+) -> list[Outcome[Verdict]]:
+    if version != __version__:
+        raise MagtexError(f"a worker has napari-magtex {__version__}, not {version}: install the same on both")
+    return list(classify_files(paths, contrast, regions, _classifier(device)))
+
+
+def _of_file(path: str, verdict: Verdict) -> Verdict:
+    """Name the file as the user did."""
+    return replace(verdict, provenance=replace(verdict.provenance, file=path))
+
+
+@cache
+def _classifier(device: Device) -> Classifier:
+    """Load the shipped classifier, once a process."""
+    from napari_magtex.classify.predict import Classifier
+
+    return Classifier.load(device=device)
 
 
 def estimate(
@@ -94,7 +213,6 @@ def estimate(
     usable(device)
     if estimator is not None:
         known_estimator(estimator)
-    from napari_magtex.classify.predict import Classifier
     from napari_magtex.classify.predict import classify as verdicts_of
     from napari_magtex.cli.maps import Folder
     from napari_magtex.estimate.predict import Estimator
@@ -103,14 +221,13 @@ def estimate(
     from napari_magtex.inputs import open_inputs
 
     load = cache(lambda name: Estimator.load(name, device=device))
-    look = cache(lambda: Classifier.load(device=device))
     folder = Folder(maps) if maps else None
     notes: list[str] = []
 
     def with_contrast(picture: Picture, report: Report) -> Picture:
         if picture.contrast is not None:
             return picture
-        (verdict,) = drain(verdicts_of([picture], look()), report)
+        (verdict,) = drain(verdicts_of([picture], _classifier(device)), report)
         return replace(picture, contrast=verdict.provenance.contrast)
 
     def answer(path: str, report: Report) -> list[Estimate]:
@@ -132,14 +249,14 @@ def estimate(
                     notes.append(f"note on {path}: no torque balance: {error}")
         return rows
 
-    estimates, failed = answer_each(paths, answer)
+    estimates, code = answer_each(paths, answer)
     for note in notes:
         typer.echo(note, err=True)
     show(tables.ESTIMATES, [tables.estimate_row(row) for row in estimates])
-    finish(estimates, failed, json, csv)
+    finish(estimates, code, json, csv)
 
 
-def cut(picture: Picture, regions: list[Region] | None) -> list[Picture]:
+def cut(picture: Picture, regions: Sequence[Region] | None) -> list[Picture]:
     """Return the regions of a picture, or the whole of it."""
     return [picture.crop(region) for region in regions] if regions else [picture]
 

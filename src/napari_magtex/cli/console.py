@@ -19,15 +19,22 @@ if TYPE_CHECKING:
 
 Report = Callable[[Progress], None]
 Row = TypeVar("Row")
+Outcome = tuple[int, list[Row] | Exception]  # of one input: its number, and its rows or why it failed
 PIPE_WIDTH = 160  # characters of a table that no terminal bounds
+STOPPED = 130  # the exit code that a shell expects after Ctrl-C
 
 
-def fail(path: str | Path, error: Exception | str) -> None:
-    """Tell on one line of stderr what was wrong with an input."""
+def complaint(path: str | Path, error: Exception) -> str:
+    """Return the one line that tells what was wrong with an input."""
     message = " ".join(str(error).split()).removeprefix(f"{path}: ")
-    if isinstance(error, Exception) and not isinstance(error, MagtexError):
+    if not isinstance(error, MagtexError):
         message = f"unforeseen {type(error).__name__}, please report it: {message}"
-    typer.echo(f"{path}: {message}", err=True)
+    return f"{path}: {message}"
+
+
+def fail(path: str | Path, error: Exception) -> None:
+    """Tell on stderr what was wrong with an input."""
+    typer.echo(complaint(path, error), err=True)
 
 
 @contextmanager
@@ -58,27 +65,55 @@ def progress_bar() -> Iterator[Report]:
         yield report
 
 
-def answer_each(paths: Sequence[str], answer: Callable[[str, Report], list[Row]]) -> tuple[list[Row], bool]:
-    """Answer input by input; return the rows of those that went well, and whether one failed.
+def answer_each(paths: Sequence[str], answer: Callable[[str, Report], list[Row]]) -> tuple[list[Row], int]:
+    """Answer input by input; return the rows of those that went well, and the exit code."""
 
-    An input fails as a whole: where one of its frames or regions cannot be answered it has no row.
-    """
-    rows: list[Row] = []
-    failures: list[tuple[str, Exception]] = []
-    with progress_bar() as report:
+    def outcomes(report: Report) -> Iterator[Outcome[Row]]:
         for number, path in enumerate(paths):
             report(Progress(number, len(paths), path))
             try:
-                rows += answer(path, report)
+                rows: list[Row] | Exception = answer(path, report)
             except Exception as error:
-                failures.append((path, error))
-    for path, why in failures:
-        fail(path, why)
-    return rows, bool(failures)
+                rows = error
+            yield number, rows
+
+    return gather(paths, outcomes)
 
 
-def finish(results: Sequence[Result], failed: bool, json: Path | None, csv: Path | None) -> None:
-    """Write the files asked for and leave with the exit code: 1 where an input or a file failed."""
+def gather(paths: Sequence[str], outcomes: Callable[[Report], Iterator[Outcome[Row]]]) -> tuple[list[Row], int]:
+    """Take the outcomes of inputs as they come, in any order, and tell at the end which failed.
+
+    An input fails as a whole: where one of its frames or regions cannot be answered it has no row.
+
+    Returns
+    -------
+    The rows in the order of the inputs, and the exit code: 0, 1 where an input failed, 130 after Ctrl-C; what was
+    answered until then is kept.
+    """
+    rows: dict[int, list[Row]] = {}
+    complaints: dict[int, str] = {}  # text: an exception holds on to what was in memory where it was raised
+    stopped = False
+    with progress_bar() as report:
+        try:
+            for number, outcome in outcomes(report):
+                if isinstance(outcome, Exception):
+                    complaints[number] = complaint(paths[number], outcome)
+                else:
+                    rows[number] = outcome
+        except MagtexError as error:  # of none of them, but of all that are left
+            complaints |= {n: complaint(path, error) for n, path in enumerate(paths) if n not in rows | complaints}
+        except KeyboardInterrupt:
+            stopped = True
+    for _, line in sorted(complaints.items()):
+        typer.echo(line, err=True)
+    if stopped:
+        typer.echo(f"stopped: {len(rows)} of {len(paths)} inputs are answered", err=True)
+    answered = [row for _, some in sorted(rows.items()) for row in some]
+    return answered, STOPPED if stopped else int(bool(complaints))
+
+
+def finish(results: Sequence[Result], code: int, json: Path | None, csv: Path | None) -> None:
+    """Write the files asked for and leave with the exit code, 1 where a file cannot be written."""
     from napari_magtex.results import write_csv, write_json
 
     for path, write in ((json, write_json), (csv, write_csv)):
@@ -88,9 +123,9 @@ def finish(results: Sequence[Result], failed: bool, json: Path | None, csv: Path
             write(results, path)
         except OSError as error:
             fail(path, MagtexError(f"cannot be written ({error.strerror})"))
-            failed = True
-    if failed:
-        raise typer.Exit(1)
+            code = code or 1
+    if code:
+        raise typer.Exit(code)
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -87,12 +87,6 @@ def address(text: str) -> str:
     return text
 
 
-def no_scheduler(address: str | None) -> None:
-    """Say that many machines come later, before anything is computed."""
-    if address:
-        raise typer.BadParameter("computing on a dask scheduler comes with a later version: leave it out")
-
-
 def usable(device: Device) -> None:
     """Refuse a device that this machine has not, before any input is opened."""
     if device in (Device.AUTO, Device.CPU):
@@ -114,9 +108,6 @@ Rois = Annotated[
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 JsonOut = Annotated[Path | None, typer.Option("--json", dir_okay=False, metavar="FILE", help="Write answers as JSON.")]
 CsvOut = Annotated[Path | None, typer.Option("--csv", dir_okay=False, metavar="FILE", help="Write answers as CSV.")]
-Scheduler = Annotated[
-    str | None, typer.Option("--scheduler", metavar="URL", callback=no_scheduler, help="Not in this version.")
-]
 Cluster = Annotated[
     str | None,
     typer.Option("--scheduler", parser=address, metavar="URL", help="Compute on the workers of a dask scheduler."),

@@ -86,9 +86,15 @@ class Frames:
         ------
         UnusablePicture
             The frame holds nothing to analyse; also where every pixel is the same.
+        UnreadableFile
+            It had stayed on the disk, and is damaged there.
         """
+        try:
+            pixels = np.asarray(self.pixels[index])
+        except Exception as error:  # whatever the library behind an array on disk raises
+            raise UnreadableFile(f"frame {index} cannot be read: {str(error).strip()[:200]}") from error
         picture = Picture(
-            pixels=np.asarray(self.pixels[index]),
+            pixels=pixels,
             contrast=contrast or self.contrast,
             pixel_size=pixel_size or self.pixel_size,
             name=name,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_magtex.colours import ColourMap, recognise, rgb_to_spin
+from napari_magtex.colours import ColourMap, recognise, rgb_to_spin, spread
 from napari_magtex.errors import MagtexError, UnreadableFile
 from napari_magtex.io.files import checked_file
 from napari_magtex.io.frames import Frames
@@ -138,7 +138,7 @@ def _told_by_colour(frames: Frames) -> Frames:
     full = float(np.iinfo(sample.dtype).max) if np.issubdtype(sample.dtype, np.integer) else 1.0
     rgb = sample[..., :3].astype(np.float32) / full
     opaque = sample.shape[-1] == 3 or bool((frames.pixels[..., 3] == full).all())
-    if opaque and np.ptp(rgb, axis=-1).max() <= ALIKE:
+    if opaque and spread(rgb).max() <= ALIKE:
         grey = np.asarray(frames.pixels)[..., :3].mean(axis=-1)
         return replace(frames, pixels=grey.astype(frames.pixels.dtype))
     meta = dict(frames.meta)
