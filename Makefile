@@ -30,6 +30,7 @@ bench: $(READY)
 
 bench-classifier: $(READY)
 	@$(RUN) benchmarks/classifier.py
+	@$(RUN) benchmarks/classifier_folder.py
 
 bench-estimator: $(READY)
 	@$(RUN) benchmarks/estimator.py

@@ -114,6 +114,20 @@ def test_two_equal_spots_in_different_tiles_get_equal_attention(classifier: ByHa
     assert attended[:96, 96:].max() < 0.05
 
 
+def test_a_weaker_spot_in_another_tile_stays_the_weaker_one(classifier: ByHand) -> None:
+    pixels = np.zeros((192, 192, 3), np.float32)
+    pixels[20:44, 20:44, 0], pixels[148:172, 148:172, 0] = 1, 0.5
+    attended = attention(Picture(pixels), classifier)
+    assert attended[96:, 96:].max() == pytest.approx(0.5, rel=0.05)
+
+
+def test_attention_does_not_fade_where_the_verdict_is_certain(classifier: ByHand) -> None:
+    picture = _spots((90, 120), (0.5, 0.2), (0.5, 0.8))
+    before = attention(picture, classifier)
+    classifier.network.cam_layer.weight *= 1e4  # a softmax would be 1 and its slope 0
+    assert np.allclose(attention(picture, classifier), before, atol=1e-5)
+
+
 def test_a_picture_of_too_many_tiles_is_still_explained(classifier: ByHand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_TILES", 3)
     y, x = _centre(attention(_spots((256, 256), (0.3, 0.65), (0.75, 0.25)), classifier))

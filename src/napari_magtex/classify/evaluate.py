@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_magtex.classify.calibration import auroc, calibration_error
+from napari_magtex.classify.calibration import TRUE_POSITIVES, auroc, calibration_error
 from napari_magtex.classify.data import HeldOut, held_out
 from napari_magtex.classify.drawing import Family
 from napari_magtex.classify.negatives import HELD_BACK, TRAINING, Kind, negative
@@ -18,6 +19,8 @@ from napari_magtex.classify.predict import Classifier, RawAnswer, raw_answers
 from napari_magtex.compute import Progress
 from napari_magtex.results import Verdict
 from napari_magtex.states.library import Simulation
+
+Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def figures(judged: dict[str, list[Judged]]) -> dict[str, Any]:
             result["applicability"][style] = {
                 "pictures": len(group),
                 "auroc": _round(auroc(positive, scores)),
+                "false_positives": _round(false_positives(positive, scores)),
                 "accepted": _round(np.mean([one.verdict.applicable for one in group])),
                 "accepted_by_kind": {
                     kind: _round(np.mean([one.verdict.applicable for one in group if one.item.family == kind]))
@@ -114,6 +118,11 @@ def _style_figures(group: list[Judged]) -> dict[str, Any]:
         "set_coverage": _round(np.mean(covered)),
         "set_size": _round(np.mean([len(one.verdict.set) for one in group])),
     }
+
+
+def false_positives(positive: Scores, negative: Scores, *, true_positives: float = TRUE_POSITIVES) -> float:
+    """Return the share of negatives that score above the threshold which lets so many of the positives in."""
+    return float((negative >= np.quantile(positive, 1 - true_positives)).mean())
 
 
 def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:

@@ -50,12 +50,14 @@ class TextureNet(nn.Module):
 
     def __init__(self, backbone: str = "efficientnet_b0", *, drop_path: float = 0.0, drop: float = 0.0) -> None:
         super().__init__()
-        self.backbone = timm.create_model(backbone, num_classes=0, pretrained=False, drop_path_rate=drop_path)
+        # some backbones know no stochastic depth
+        options: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
+        self.backbone = timm.create_model(backbone, num_classes=0, pretrained=False, **options)
         config = timm.data.resolve_model_data_config(self.backbone)
         self.interpolation: str = config["interpolation"]
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
-        width = 2 * int(self.backbone.num_features)
+        width = 2 * int(self.backbone.head_hidden_size)  # some widen their features once more after pooling
         self.drop = nn.Dropout(drop)
         self.state = nn.Linear(width, len(STATES))
         self.contrast = nn.Linear(width, len(GREY_CONTRASTS))
