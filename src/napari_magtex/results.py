@@ -115,6 +115,41 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class StateFractions:
+    """How much of a picture's area is in which state.
+
+    ``fractions`` has all nine keys; with ``declined`` (out of range) and ``no_contrast`` they sum to 1. ``at`` holds
+    the conditions of the frame where they are known, under names that end with their unit: ``field_mT``.
+    """
+
+    provenance: Provenance
+    window_px: int
+    step_px: int
+    fractions: Mapping[str, float]
+    declined: float
+    no_contrast: float
+    at: Mapping[str, float] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """Return the JSON object of a state map."""
+        origin = self.provenance
+        return {
+            "file": origin.file,
+            "frame": origin.frame,
+            "contrast": str(origin.contrast),
+            "roi": list(origin.roi) if origin.roi else None,
+            "at": dict(self.at),
+            "fractions": dict(self.fractions),
+            "declined": self.declined,
+            "no_contrast": self.no_contrast,
+            "window_px": self.window_px,
+            "step_px": self.step_px,
+            "model": origin.model,
+            "version": origin.version,
+        }
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A, D, Ms and the period of a region.
 

@@ -18,7 +18,9 @@ from napari_magtex.errors import MagtexError, UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.states.definitions import State
 from napari_magtex.widgets.choices import DEVICES, Choice
+from napari_magtex.widgets.correct import CorrectRow, corrections_of, keeping
 from napari_magtex.widgets.dock import Dock, wrapped_label
+from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import part_of, picture_of, shown_frame, stack_shape
 from napari_magtex.widgets.plots import StateTrack, VerdictChart
 
@@ -83,20 +85,25 @@ class ClassifyDock(Dock):
 
     def __init__(self, napari_viewer: Viewer, model: str | Path = "nine-states") -> None:
         super().__init__(napari_viewer, "Classify state")
-        self.device = Choice(DEVICES)
-        self.form.rows.insertRow(self.form.rows.rowCount() - 1, "Device", self.device)
+        self.network, self.device = NetworkChoice(model), Choice(DEVICES)
+        last = self.form.rows.rowCount() - 1
+        self.form.rows.insertRow(last, "Network", self.network)
+        self.form.rows.insertRow(last + 1, "Device", self.device)
         self.named: list[Named] = []
         self._model = model
-        self._classifiers: dict[Device, Classifier] = {}
+        self._classifiers: dict[tuple[str | Path, Device], Classifier] = {}
 
-        self.headline, self.remarks = wrapped_label(), wrapped_label()
+        self.headline, self.remarks, self.correct = wrapped_label(), wrapped_label(), CorrectRow()
         self.chart, self.track = VerdictChart(self.viewer), StateTrack(self.viewer)
         self.region = Choice()
-        for widget in (self.region, self.headline, self.chart, self.remarks, self.track, self._attention_row()):
+        for widget in (self.region, self.headline, self.chart, self.remarks, self.correct, self.track):
             self.column.addWidget(widget)
+        self.column.addWidget(self._attention_row())
         self.column.addWidget(self.save_row("csv", "json"))
         self.column.addStretch()
         self.region.currentIndexChanged.connect(self._show)
+        self.network.changed.connect(self._on_network)
+        self.correct.keep.connect(self._on_keep)
         self.viewer.dims.events.point.connect(self._on_slider)
         self._show()
 
@@ -138,17 +145,25 @@ class ClassifyDock(Dock):
             raise UnusablePicture("nothing is classified yet: press Classify state first")
         return [named.verdict for named in self.named]
 
+    def _on_network(self) -> None:
+        self._model = self.network.value
+
     def _loader(self) -> Callable[[], Classifier]:
-        device = self.device.value
+        model, device = self._model, self.device.value
 
         def load() -> Classifier:
             from napari_magtex.classify.predict import Classifier
 
-            if device not in self._classifiers:
-                self._classifiers[device] = Classifier.load(self._model, device)
-            return self._classifiers[device]
+            if (model, device) not in self._classifiers:
+                self._classifiers[model, device] = Classifier.load(model, device)
+            return self._classifiers[model, device]
 
         return load
+
+    def _on_keep(self, state: State | None) -> None:
+        if (named := self.current()) is not None:
+            work = keeping(corrections_of(self.viewer), named.view.picture, named.verdict, state)
+            self.runner.run(work, self.correct.show_kept)
 
     def _on_attend(self) -> None:
         if (named := self.current()) is not None:
@@ -182,6 +197,8 @@ class ClassifyDock(Dock):
         self.headline.setVisible(verdict is not None)
         self.remarks.setText(remarks(verdict) if verdict else "")
         self.remarks.setVisible(bool(self.remarks.text()))
+        self.correct.show_verdict(verdict)
+        self.correct.setEnabled(not self.runner.running)
         self.attend.setEnabled(verdict is not None and not self.runner.running)
         if self.track.isVisibleTo(self):
             self.track.show_frame(shown_frame(self.named[0].view.image, self.viewer.dims.point))

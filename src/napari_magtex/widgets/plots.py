@@ -1,4 +1,4 @@
-"""The two plots of the classifier's dock, in napari's theme: nine probabilities, and the state against the frame."""
+"""Plots of states in napari's theme: nine probabilities, states against the frame, areas against the field."""
 
 from __future__ import annotations
 
@@ -19,10 +19,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from napari.viewer import Viewer
 
-    from napari_magtex.results import Verdict
+    from napari_magtex.results import StateFractions, Verdict
 
 FONT_SIZE = 8.5  # points
 TOP, IN_SET = "#3f9bff", "#2a5f99"  # readable on napari's dark and light backgrounds
+STATE_COLOURS = {  # the "muted" scheme of Paul Tol, which the colour-blind can tell apart
+    State.AFM: "#332288",
+    State.AFM_IN_PLANE_SKYRMIONS: "#aa4499",
+    State.AFM_SKYRMIONS: "#882255",
+    State.AFM_STRIPES: "#117733",
+    State.FM: "#44aa99",
+    State.FM_IN_PLANE_SKYRMIONS: "#ddcc77",
+    State.FM_SKYRMIONS: "#cc6677",
+    State.FM_STRIPES: "#88ccee",
+    State.NEEL_120: "#999933",
+}
+DECLINED_COLOUR, NO_CONTRAST_COLOUR = "#606060", "#bbbbbb"
 
 
 class ThemedCanvas(FigureCanvasQTAgg):
@@ -144,3 +156,72 @@ class StateTrack(ThemedCanvas):
         self.axes.set_xlim(-0.5, max([*frames, self._frame, 1]) + 0.5)
         self.axes.set_xlabel("frame", color=self.colours["text"], fontsize=FONT_SIZE)
         self.axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+class FractionTrack(ThemedCanvas):
+    """Area fractions of the states against the field, the temperature or the frame, with a line at the frame shown."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__(viewer, height=230)
+        self.setMaximumHeight(300)
+        self._results: Sequence[StateFractions] = ()
+        self._frame = 0
+        self.marker: Any = None
+        self._redraw()
+
+    def show_results(self, results: Sequence[StateFractions]) -> None:
+        """Draw the fractions of a stack, as far as they are known."""
+        self._results = tuple(results)
+        self._redraw()
+
+    def show_frame(self, frame: int) -> None:
+        """Move the line; it hides where the frame is not mapped."""
+        self._frame = frame
+        places = [x for x, result in zip(*self._points(), strict=True) if result.provenance.frame == frame]
+        self.marker.set_visible(bool(places))
+        self.marker.set_xdata(2 * places[:1])
+        self.draw_idle()
+
+    def paint(self) -> None:
+        """Draw a line for each state that occurs, in the order of the frames: a loop stays a loop."""
+        text = self.colours["text"]
+        x, results = self._points()
+        for caption, colour, values in area_rows(results):
+            self.axes.plot(x, [100 * v for v in values], "o-", color=colour, label=caption, markersize=4, linewidth=1.5)
+        self.marker = self.axes.axvline(0, color=text, linewidth=1)
+        self.show_frame(self._frame)
+        name = next((name for result in results for name in result.at), "frame")
+        self.axes.set_xlabel(quantity_label(name), color=text, fontsize=FONT_SIZE)
+        self.axes.set_ylabel("area (%)", color=text, fontsize=FONT_SIZE)
+        self.axes.set_ylim(-3, 103)
+        if len(x):
+            margin = (max(x) - min(x)) / 20 or 0.5
+            self.axes.set_xlim(min(x) - margin, max(x) + margin)
+            look = {"frameon": False, "labelcolor": text, "fontsize": FONT_SIZE}
+            self.axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), ncols=2, **look)
+        if name == "frame":
+            self.axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+    def _points(self) -> tuple[list[float], list[StateFractions]]:
+        """Where each result stands; those without a value where others have one are left out."""
+        name = next((name for result in self._results for name in result.at), None)
+        if name is None:
+            return [float(result.provenance.frame) for result in self._results], list(self._results)
+        known = [result for result in self._results if name in result.at]
+        return [result.at[name] for result in known], known
+
+
+def area_rows(results: Sequence[StateFractions]) -> list[tuple[str, str, list[float]]]:
+    """Return caption, colour and fraction by result of all that occurs, in the order of the labels."""
+    rows = [(s.caption, STATE_COLOURS[s], [result.fractions[s] for result in results]) for s in State]
+    rows += [
+        ("Declined", DECLINED_COLOUR, [result.declined for result in results]),
+        ("No contrast", NO_CONTRAST_COLOUR, [result.no_contrast for result in results]),
+    ]
+    return [row for row in rows if any(row[2])]
+
+
+def quantity_label(name: str) -> str:
+    """Say ``field_mT`` as an axis does: field (mT)."""
+    quantity, _, unit = name.rpartition("_")
+    return f"{quantity.replace('_', ' ')} ({unit})" if quantity else name

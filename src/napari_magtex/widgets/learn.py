@@ -1,0 +1,416 @@
+"""The dock Teach states: what to label next, the corrections that are kept, a network that has learned from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QLabel, QPushButton, QTableView
+
+from napari_magtex.classify.corrections import Correction, Corrections
+from napari_magtex.compute import Device, Progress
+from napari_magtex.errors import MagtexError, UnusablePicture
+from napari_magtex.picture import Contrast, Picture
+from napari_magtex.states.definitions import State
+from napari_magtex.widgets.choices import DEVICES, Choice
+from napari_magtex.widgets.classify import View
+from napari_magtex.widgets.correct import CorrectRow, caption_of, choose_folder, corrections_of, keeping
+from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
+from napari_magtex.widgets.networks import NetworkChoice, networks_folder
+from napari_magtex.widgets.pictures import frame_index, source_name
+from napari_magtex.widgets.tables import EstimateTable, table_view
+from napari_magtex.widgets.worker import tell
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_magtex.classify.adapt import Adaptation
+    from napari_magtex.classify.predict import Classifier
+    from napari_magtex.results import Verdict
+
+TO_LABEL = "to label"  # the layer that shows a file which is not open
+
+
+@dataclass(frozen=True)
+class FileView:
+    """One frame of a file that is not open in napari."""
+
+    path: Path
+    frame: int
+    contrast: Contrast | None
+
+    def picture(self) -> Picture:
+        """Read the pixels."""
+        from napari_magtex.inputs import open_inputs
+
+        return open_inputs(self.path, contrast=self.contrast)[self.frame].picture
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A picture worth labelling, its verdict, and between what that wavers."""
+
+    view: View | FileView
+    verdict: Verdict
+    doubt: str
+
+
+class LearnDock(Dock):
+    """Asks for the labels that help most, shows those that were given, and fits a network to them.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers it ranks.
+    model
+        Name or path of the classifier's weights.
+    """
+
+    def __init__(self, napari_viewer: Viewer, model: str | Path = "nine-states") -> None:
+        super().__init__(napari_viewer, "Most useful to label next")
+        self.candidates: list[Candidate] = []
+        self.kept: list[Correction] = []
+        self.adaptation: Adaptation | None = None
+        self.network, self.device = NetworkChoice(model), Choice(DEVICES)
+        last = self.form.rows.rowCount() - 1
+        self.form.rows.insertRow(last, "Network", self.network)
+        self.form.rows.insertRow(last + 1, "Device", self.device)
+        self._classifiers: dict[tuple[str | Path, Device], Classifier] = {}
+
+        self.ranking, self.table = EstimateTable(), EstimateTable()
+        self.ranking_view, self.table_view = table_view(self.ranking), table_view(self.table)
+        for view in (self.ranking_view, self.table_view):
+            view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.ranking_view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.of_folder = QPushButton("Most useful of a folder…")
+        self.hint = QLabel("Click a row to look at it, then say what it shows.")
+        self.correct, self.summary = CorrectRow(), wrapped_label()
+        self.manage = button_row({"Remove": self._on_remove, "Other folder…": self._on_choose_folder})
+        self.adapt, self.outcome = QPushButton("Adapt the network"), wrapped_label()
+        self.save_network = QPushButton("Save network…")
+        for widget in (
+            self.of_folder,
+            self.ranking_view,
+            self.hint,
+            self.correct,
+            _heading("Corrections kept"),
+            self.summary,
+            self.table_view,
+            self.manage,
+            _heading("A network that learns from them"),
+            self.adapt,
+            self.outcome,
+            self.save_network,
+        ):
+            self.column.addWidget(widget)
+        self.column.addStretch()
+
+        self.of_folder.clicked.connect(self._on_of_folder)
+        self.adapt.clicked.connect(self._on_adapt)
+        self.save_network.clicked.connect(self._on_save_network)
+        self.correct.keep.connect(self._on_keep)
+        self.ranking_view.clicked.connect(lambda index: self.go_to(index.row()))
+        self.runner.ended.connect(self._show)
+        self._show()
+
+    # ---- what to label next
+
+    def prepare(self) -> Iterator[Any]:
+        """Read the form; a ranking of the layer's frames and regions follows."""
+        image, contrast, regions = self.form.image, self.form.contrast.value, self.form.regions()
+        views = [View(image, frame, region, contrast) for frame in self.form.chosen_frames() for region in regions]
+        return self._rank(_read(views), len(views))
+
+    def take(self, answer: Any) -> None:
+        """Show a ranking."""
+        self.candidates = answer
+        self._show()
+
+    def rank_folder(self, folder: Path) -> None:
+        """Rank all pictures in a folder, every frame of every file that can be read."""
+        paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        self._run(self._rank(_in_files(paths, self.form.contrast.value), len(paths)), self.take)
+
+    def _rank(self, pictures: Iterable[tuple[View | FileView, Picture | Exception]], total: int) -> Iterator[Any]:
+        self.candidates = []
+        self._show()
+        self._set_busy(True)
+        return _ranking(pictures, total, corrections_of(self.viewer), self._loader())
+
+    def go_to(self, row: int) -> None:
+        """Show the picture of a row of the ranking, and ask what it is."""
+        candidate = self.candidates[row]
+        self.ranking_view.selectRow(row)
+        self.correct.show_verdict(candidate.verdict)
+        self.hint.hide()
+        view = candidate.view
+        if isinstance(view, FileView):
+            self._run(_opened(view), self._on_opened)
+        elif view.image in self.viewer.layers:
+            self.viewer.layers.selection.active = view.image
+            index = frame_index(view.image, view.frame)
+            world = view.image.data_to_world((*index, *[0] * (view.image.ndim - len(index))))
+            first = self.viewer.dims.ndim - view.image.ndim
+            for axis, position in enumerate(world[: len(index)], start=first):
+                self.viewer.dims.set_point(axis, position)
+
+    def _on_opened(self, picture: Picture) -> None:
+        self.add_result(picture.pixels, TO_LABEL, {}, rgb=picture.is_colour)
+        self.viewer.reset_view()
+
+    def _on_of_folder(self) -> None:
+        if folder := QFileDialog.getExistingDirectory(self, "A folder of pictures"):
+            self.rank_folder(Path(folder))
+
+    # ---- corrections
+
+    def _on_keep(self, state: State | None) -> None:
+        candidate = self.candidates[self._row]
+        work = keeping(corrections_of(self.viewer), candidate.view.picture, candidate.verdict, state)
+        self._run(work, self._on_kept)
+
+    def _on_kept(self, correction: Correction) -> None:
+        self._show()
+        self.correct.show_kept(correction)
+
+    def _on_remove(self) -> None:
+        rows = {index.row() for index in _selected(self.table_view)}
+        try:
+            corrections_of(self.viewer).remove([self.kept[row] for row in rows])
+        except MagtexError as error:
+            tell(error)
+        self._show()
+
+    def _on_choose_folder(self) -> None:
+        at = str(corrections_of(self.viewer).folder)
+        if folder := QFileDialog.getExistingDirectory(self, "Keep corrections in", at):
+            choose_folder(self.viewer, Path(folder))
+            self._show()
+
+    # ---- adapting
+
+    def _on_adapt(self) -> None:
+        self._run(_adapting(corrections_of(self.viewer), self._loader()), self._on_adapted)
+
+    def _on_adapted(self, adaptation: Adaptation) -> None:
+        self.adaptation = adaptation
+        self.outcome.setText(outcome(adaptation))
+        self._show()
+
+    def save_adapted(self, path: Path) -> None:
+        """Write the adapted network; docks offer it from then on where it lies in the folder for networks."""
+        assert self.adaptation is not None
+        self.adaptation.save(path)
+        self.outcome.setText(
+            f"{outcome(self.adaptation)}<br>Saved as {path.stem}: choose it where states are classified."
+        )
+
+    def _on_save_network(self) -> None:
+        folder = networks_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        name, _ = QFileDialog.getSaveFileName(
+            self,
+            "Save network",
+            str(_free(folder / f"{Path(self.network.value).stem}-adapted.safetensors")),
+            "Weights (*.safetensors)",
+            options=QFileDialog.Option.DontConfirmOverwrite,  # nothing is overwritten
+        )
+        if name:
+            try:
+                self.save_adapted(Path(name).with_suffix(".safetensors"))
+            except MagtexError as error:
+                tell(error)
+
+    def _loader(self) -> Callable[[], Classifier]:
+        model, device = self.network.value, self.device.value
+
+        def load() -> Classifier:
+            from napari_magtex.classify.predict import Classifier
+
+            if (model, device) not in self._classifiers:
+                self._classifiers[model, device] = Classifier.load(model, device)
+            return self._classifiers[model, device]
+
+        return load
+
+    # ---- showing
+
+    @property
+    def _row(self) -> int:
+        return self.ranking_view.currentIndex().row()
+
+    def enterEvent(self, event: Any) -> None:  # noqa: N802
+        """Look again: another dock may have kept a correction."""
+        if not self.runner.running:
+            self._show()
+        super().enterEvent(event)
+
+    def _run(self, work: Iterator[Any], answered: Callable[[Any], None]) -> None:
+        if not self.runner.running:
+            self._set_busy(True)
+            self.runner.run(work, answered)
+
+    def _set_busy(self, busy: bool) -> None:
+        for widget in (self.of_folder, self.correct, self.manage, self.adapt, self.save_network):
+            widget.setEnabled(not busy)
+
+    def _show(self) -> None:
+        """Bring tables and buttons to what is known."""
+        corrections = corrections_of(self.viewer)
+        try:
+            kept = corrections.read()
+            self.summary.setText(_summary(kept, corrections.folder))
+        except MagtexError as error:
+            kept = []
+            self.summary.setText(str(error))
+        if kept != self.kept:  # rows that stay keep their selection
+            self.kept = kept
+            self.table.show_rows([_correction_row(correction) for correction in kept])
+        row = self._row
+        chosen = self.candidates[row] if 0 <= row < len(self.candidates) else None
+        said = {correction.sha256: correction.state for correction in self.kept}
+        self.ranking.show_rows([_candidate_row(candidate, said) for candidate in self.candidates])
+        if chosen is not None:
+            self.ranking_view.selectRow(row)
+        self.ranking_view.setVisible(bool(self.candidates))
+        self.hint.setVisible(bool(self.candidates) and chosen is None)
+        self.correct.show_verdict(chosen.verdict if chosen else None)
+        self.table_view.setVisible(bool(self.kept))
+        self.outcome.setVisible(self.adaptation is not None)
+        self.save_network.setVisible(self.adaptation is not None)
+        self._set_busy(self.runner.running)
+
+
+def outcome(adaptation: Adaptation) -> str:
+    """Say in rich text how an adapted network does."""
+    held = adaptation.held_back
+    how = "file by file" if held.whole_files else "picture by picture"
+    (low_b, high_b), (low_a, high_a) = held.intervals
+    lines = [
+        f"<b>{held.before} of {held.count}</b> right before ({100 * low_b:.0f}–{100 * high_b:.0f} %), "
+        f"<b>{held.after} of {held.count}</b> after ({100 * low_a:.0f}–{100 * high_a:.0f} %), on corrections held back "
+        f"{how}."
+    ]
+    if not held.enough:
+        lines.append("These are too few to judge by: keep more.")
+    elif held.after <= held.before:
+        lines.append("It has not become better: keep the old network, and more corrections.")
+    if not held.whole_files:
+        lines.append("All are of a few files, so this says little about others.")
+    kept, plain = adaptation.plain_kept, adaptation.plain
+    lines.append(f"{kept} of {plain} plain pictures of all states are still named as before.")
+    return "<br>".join(lines)
+
+
+def _heading(text: str) -> QLabel:
+    return QLabel(f"<b>{text}</b>")
+
+
+def _selected(view: QTableView) -> Sequence[Any]:
+    model = view.selectionModel()
+    return model.selectedRows() if model is not None else ()
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or the first with a number that is not taken."""
+    numbered = (path.with_stem(f"{path.stem}-{n}") for n in range(2, 10_000))
+    return path if not path.exists() else next(other for other in numbered if not other.exists())
+
+
+def _summary(kept: Sequence[Correction], folder: Path) -> str:
+    if not kept:
+        return f"None yet in {folder}. Keep what a picture shows, here or under a verdict of Classify state."
+    counts = Counter(caption_of(correction.state) for correction in kept)
+    return f"{len(kept)} in {folder}: " + ", ".join(f"{count} {name}" for name, count in counts.most_common()) + "."
+
+
+def _where(file: str, frame: int, roi: Sequence[int] | None) -> str:
+    region = "\nx {0}–{2}, y {1}–{3}".format(*roi) if roi else ""
+    return f"{Path(file).name}\nframe {frame}{region}"
+
+
+def _candidate_row(candidate: Candidate, said: dict[str, State | None]) -> dict[str, str]:
+    origin = candidate.verdict.provenance
+    label = f"kept: {caption_of(said[origin.sha256])}" if origin.sha256 in said else candidate.doubt
+    return {"Picture": _where(origin.file, origin.frame, origin.roi), "Remark": label.replace(", ", "\n")}
+
+
+def _correction_row(correction: Correction) -> dict[str, str]:
+    within = f"{correction.said.caption}\n{100 * correction.probability:.0f} %"
+    return {
+        "Picture": _where(correction.file, correction.frame, correction.roi),
+        "It shows": caption_of(correction.state),
+        "Remark": f"named {within}" if correction.applicability >= 0.5 else "out of range",
+    }
+
+
+def _read(views: Sequence[View]) -> Iterator[tuple[View, Picture | Exception]]:
+    for view in views:
+        try:
+            yield view, view.picture()
+        except MagtexError as error:
+            yield view, error
+
+
+def _in_files(paths: Sequence[Path], contrast: Contrast | None) -> Iterator[tuple[FileView, Picture | Exception]]:
+    from napari_magtex.inputs import open_inputs
+
+    for path in paths:
+        try:
+            inputs = open_inputs(path, contrast=contrast)
+        except MagtexError as error:
+            yield FileView(path, 0, contrast), error
+            continue
+        for frame in range(len(inputs)):
+            try:
+                yield FileView(path, frame, contrast), inputs[frame].picture
+            except MagtexError as error:
+                yield FileView(path, frame, contrast), error
+
+
+def _ranking(
+    pictures: Iterable[tuple[View | FileView, Picture | Exception]],
+    total: int,
+    corrections: Corrections,
+    load: Callable[[], Classifier],
+) -> Iterator[Progress | list[Candidate]]:
+    """Rank pictures without a label; those that cannot be used do not lose the others, and are told at the end."""
+    from napari_magtex.classify.usefulness import doubt, most_useful
+
+    yield Progress(0, total, "loading the network")
+    classifier = load()
+    known = {correction.sha256 for correction in corrections.read()}
+    views: list[View | FileView] = []
+    refused: list[str] = []
+
+    def each() -> Iterator[Picture | Exception]:
+        for view, picture in pictures:
+            views.append(view)
+            if isinstance(picture, Exception):
+                name = view.path.name if isinstance(view, FileView) else source_name(view.image)
+                refused.append(f"{Path(name).name}, frame {view.frame}: {picture}")
+            yield picture
+
+    for step in most_useful(each(), classifier, total=total, known=known):
+        if isinstance(step, Progress):
+            yield step
+        else:
+            yield [Candidate(views[useful.place], useful.verdict, doubt(useful.verdict)) for useful in step]
+    if refused:
+        more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
+        raise UnusablePicture("not ranked: " + "; ".join(refused[:3]) + more)
+
+
+def _opened(view: FileView) -> Iterator[Progress | Picture]:
+    yield Progress(0, 0, "opening")
+    yield view.picture()
+
+
+def _adapting(corrections: Corrections, load: Callable[[], Classifier]) -> Iterator[Progress | Adaptation]:
+    from napari_magtex.classify.adapt import adapt
+
+    yield Progress(0, 0, "loading the network")
+    yield from adapt(corrections, load())

@@ -1,0 +1,104 @@
+"""The classifiers that a person can choose from: shipped, taught by corrections, or any file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+
+from napari_magtex.classify.corrections import user_folder
+from napari_magtex.errors import MagtexError, ModelUnavailable
+from napari_magtex.models.store import read_card, shipped
+from napari_magtex.widgets.choices import Choice
+from napari_magtex.widgets.worker import tell
+
+KIND = "classifier"
+
+
+def networks_folder() -> Path:
+    """Return where networks that learned from corrections are kept."""
+    return user_folder() / "networks"
+
+
+class NetworkChoice(QWidget):
+    """A choice of classifiers; what another dock has saved meanwhile is offered when the list is opened.
+
+    Parameters
+    ----------
+    model
+        Name or path of the one chosen at first.
+    """
+
+    changed = Signal()
+
+    def __init__(self, model: str | Path) -> None:
+        super().__init__()
+        self.choice = _Fresh(self.refresh)
+        browse = QPushButton("Open…")
+        browse.setToolTip("Open weights of a classifier from a file")
+        browse.clicked.connect(self._on_browse)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.choice, stretch=1)
+        row.addWidget(browse)
+        self._opened = {Path(model).stem: model} if Path(model).suffix else {}
+        self.refresh()
+        self.choice.value = model
+        self.choice.currentIndexChanged.connect(self.changed)
+
+    @property
+    def value(self) -> str | Path:
+        """Name or path of the one chosen."""
+        return self.choice.value
+
+    def refresh(self) -> None:
+        """Look for what there is."""
+        ours = {name: name for name in shipped() if _is_classifier(name)}
+        taught = {path.stem: path for path in sorted(networks_folder().glob("*.safetensors")) if _is_classifier(path)}
+        self.choice.offer(self._opened | taught | ours)
+
+    def open_file(self, path: Path) -> None:
+        """Offer the weights in a file, and choose them.
+
+        Raises
+        ------
+        ModelUnavailable
+            The file is no classifier of ours.
+        """
+        kind = read_card(path).get("kind")
+        if kind != KIND:
+            raise ModelUnavailable(f"{path.name} is a model of the kind {kind!r}, a classifier is needed here")
+        if path.parent != networks_folder():
+            self._opened[path.stem] = path
+        self.refresh()
+        self.choice.value = path
+
+    def _on_browse(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open a network", str(networks_folder()), "Weights (*.safetensors)")
+        if name:
+            try:
+                self.open_file(Path(name))
+            except MagtexError as error:
+                tell(error)
+
+
+class _Fresh(Choice):
+    """A choice that looks for what it offers when its list is opened."""
+
+    def __init__(self, refresh: Any) -> None:
+        super().__init__()
+        self._refresh = refresh
+
+    def showPopup(self) -> None:  # noqa: N802
+        """Qt asks."""
+        self._refresh()
+        super().showPopup()
+
+
+def _is_classifier(model: str | Path) -> bool:
+    try:
+        return read_card(model).get("kind") == KIND
+    except MagtexError:
+        return False  # damaged files are told when they are opened by name
