@@ -171,6 +171,19 @@ def test_pages_are_frames_and_planes_of_colour_are_colours(tmp_path: Path) -> No
     np.testing.assert_array_equal(planes.pixels[0, ..., 1], pages[1])
 
 
+@pytest.mark.parametrize("options", [{}, {"imagej": True}, {"compression": "zlib"}])
+def test_a_large_tiff_stack_stays_on_the_disk(tmp_path: Path, monkeypatch, options: dict) -> None:
+    pages = np.stack([RAMP + n for n in range(5)]).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pages, photometric="minisblack", **options)
+    loaded = read_picture_file(tmp_path / "a.tif").pixels
+    monkeypatch.setattr("napari_magtex.io.tiff.LARGEST_IN_MEMORY", 1000)
+    frames = read_picture_file(tmp_path / "a.tif")
+    assert type(loaded) is np.ndarray
+    assert type(frames.pixels) is not np.ndarray
+    np.testing.assert_array_equal(np.asarray(frames.pixels), pages)
+    np.testing.assert_array_equal(frames.picture(3).pixels, pages[3])
+
+
 def test_white_is_zero_is_turned_over(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", RAMP.astype(np.uint8), photometric="miniswhite")
     np.testing.assert_array_equal(read_picture_file(tmp_path / "a.tif").pixels[0], 255 - RAMP)

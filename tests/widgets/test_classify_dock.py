@@ -82,6 +82,7 @@ def test_attention_lies_exactly_over_its_input(dock_in, qtbot, frame, turn, regi
     assert layer not in dock.form.layer._values  # a result is nobody's input
     run(dock, qtbot, dock.attend)
     assert len([each for each in dock.viewer.layers if each.name.startswith("attention")]) == 1
+    assert "grid is 16 px" in dock.grid.text()
 
 
 def test_every_frame_of_a_stack_is_classified_and_the_marker_follows_the_slider(dock_in, qtbot, frame) -> None:
@@ -141,7 +142,7 @@ def test_without_a_layer_or_weights_the_person_is_told(dock_in, qtbot, frame, ma
     run(dock, qtbot)
     assert "no image layer is open" in last_notice()
     dock.viewer.add_image(frame)
-    dock._model = Path("nowhere.safetensors")
+    dock.network.choice.offer({"nowhere": Path("nowhere.safetensors")})
     run(dock, qtbot)
     assert "no model nowhere.safetensors" in last_notice()
 

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 LABELS = {state: number for number, state in enumerate(State, start=1)}
 DECLINED, NO_CONTRAST = 10, 11  # 0 is outside of what was asked
 PERIODS = 5  # of the texture along a window, where nobody says how large it is
-STEPS = 4  # to a window
+STEPS = 2  # to a window
 LEAST_SPAN = 1 / 32  # of the frame's range of greys, 8 of 255: less is what rounding, JPEG and neighbours leave
 _TILE = 512  # pixels: of a larger frame the spectra of tiles are averaged
 _LEAST_WEIGHT = 1e-3  # of a window's rim, where it may be all there is
@@ -67,7 +67,7 @@ def state_map(
     window
         Side of a window in pixels; None: `default_window`.
     step
-        Pixels from one window to the next, at most (windows are spread evenly from edge to edge); None: a quarter of
+        Pixels from one window to the next, at most (windows are spread evenly from edge to edge); None: half of
         the window.
 
     Yields

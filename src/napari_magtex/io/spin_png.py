@@ -137,7 +137,7 @@ def _told_by_colour(frames: Frames) -> Frames:
     sample = np.asarray(frames.pixels[0])
     full = float(np.iinfo(sample.dtype).max) if np.issubdtype(sample.dtype, np.integer) else 1.0
     rgb = sample[..., :3].astype(np.float32) / full
-    opaque = sample.shape[-1] == 3 or bool((frames.pixels[..., 3] == full).all())
+    opaque = sample.shape[-1] == 3 or bool((sample[..., 3] == full).all())
     if opaque and spread(rgb).max() <= ALIKE:
         grey = np.asarray(frames.pixels)[..., :3].mean(axis=-1)
         return replace(frames, pixels=grey.astype(frames.pixels.dtype))

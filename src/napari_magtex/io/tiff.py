@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_magtex.errors import UnreadableFile
-from napari_magtex.io.frames import Frames
+from napari_magtex.io.frames import LARGEST_IN_MEMORY, Frames
 from napari_magtex.io.lengths import pixel_size
 from napari_magtex.io.told import OUR_KEY, heard, json_of
 from napari_magtex.picture import Picture
@@ -20,7 +19,7 @@ COARSEST = 10e-6  # m: a resolution in inches or centimetres below this is a pri
 
 
 def read_tiff(path: Path) -> Frames:
-    """Read the first series of a TIFF: its pages are the frames.
+    """Read the first series of a TIFF: its pages are the frames. Stacks above 256 MB stay on the disk.
 
     Raises
     ------
@@ -33,7 +32,7 @@ def read_tiff(path: Path) -> Frames:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series[0]
             page = series.keyframe
-            pixels = _frames_first(series.asarray(), series.axes, page)
+            pixels = _frames_first(_pixels(series, path), series.axes, page)
             size, told = _scale(tiff, page, path)
     except Exception as error:  # tifffile raises nearly everything for damaged files
         said = str(error).strip() or type(error).__name__
@@ -62,7 +61,29 @@ def write_tiff(path: Path, picture: Picture, description: str) -> None:
     )
 
 
-def _frames_first(data: NDArray[Any], axes: str, page: Any) -> NDArray[Any]:
+def _pixels(series: Any, path: Path) -> Any:
+    """Return the pixels of a series; of a large stack a map of the file, or an array of dask where it is compressed."""
+    import tifffile
+
+    if series.nbytes <= LARGEST_IN_MEMORY:
+        return series.asarray()
+    if series.dataoffset is not None:
+        return tifffile.memmap(path, series=0, mode="r")
+    shape = series.keyframe.shape
+    if series.shape != (len(series), *shape):
+        return series.asarray()
+    import dask
+    import dask.array as da
+
+    # each page is read by itself, so that no file has to stay open
+    pages = [
+        da.from_delayed(dask.delayed(tifffile.imread, pure=True)(path, series=0, key=n), shape, series.dtype)
+        for n in range(len(series))
+    ]
+    return da.stack(pages)
+
+
+def _frames_first(data: Any, axes: str, page: Any) -> Any:
     """Return (n, ny, nx) or (n, ny, nx, 3 or 4); palettes looked up, white-is-zero turned over."""
     if "S" in axes:
         data = np.moveaxis(data, axes.index("S"), -1)

@@ -13,7 +13,7 @@ from napari.utils.colormaps import Colormap, ensure_colormap
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from napari_magtex.compute import Device, Progress
+from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError, UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.states.definitions import State
@@ -65,11 +65,12 @@ class Named:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """Where the network looked, (ny, nx) from 0 to 1, in the pixels of a view."""
+    """Where the network looked, (ny, nx) from 0 to 1, in the pixels of a view; ``cell`` of them is its own grid."""
 
     view: View
     state: State
     values: NDArray[np.float32]
+    cell: float
 
 
 class ClassifyDock(Dock):
@@ -90,8 +91,6 @@ class ClassifyDock(Dock):
         self.form.rows.insertRow(last, "Network", self.network)
         self.form.rows.insertRow(last + 1, "Device", self.device)
         self.named: list[Named] = []
-        self._model = model
-        self._classifiers: dict[tuple[str | Path, Device], Classifier] = {}
 
         self.headline, self.remarks, self.correct = wrapped_label(), wrapped_label(), CorrectRow()
         self.chart, self.track = VerdictChart(self.viewer), StateTrack(self.viewer)
@@ -99,10 +98,12 @@ class ClassifyDock(Dock):
         for widget in (self.region, self.headline, self.chart, self.remarks, self.correct, self.track):
             self.column.addWidget(widget)
         self.column.addWidget(self._attention_row())
+        self.grid = wrapped_label()
+        self.grid.hide()
+        self.column.addWidget(self.grid)
         self.column.addWidget(self.save_row("csv", "json"))
         self.column.addStretch()
         self.region.currentIndexChanged.connect(self._show)
-        self.network.changed.connect(self._on_network)
         self.correct.keep.connect(self._on_keep)
         self.viewer.dims.events.point.connect(self._on_slider)
         self._show()
@@ -115,6 +116,7 @@ class ClassifyDock(Dock):
         self.attend = QPushButton("Show attention")
         self.attend.clicked.connect(self._on_attend)
         self.runner.ended.connect(self._show)
+        self.attend.setToolTip("Grad-CAM: which places speak for the state, scaled to the strongest of them")
         layout.addWidget(self.target, stretch=1)
         layout.addWidget(self.attend)
         return row
@@ -129,7 +131,7 @@ class ClassifyDock(Dock):
         self.named.clear()
         self.region.offer({f"Region {n} of {len(regions)}": n for n in range(1, len(regions) + 1)})
         self._show()
-        return _verdicts(views, self._loader())
+        return _verdicts(views, self.network.loader(self.device.value))
 
     def take(self, answer: Any) -> None:
         """Show verdicts as they come, or a heatmap."""
@@ -145,21 +147,6 @@ class ClassifyDock(Dock):
             raise UnusablePicture("nothing is classified yet: press Classify state first")
         return [named.verdict for named in self.named]
 
-    def _on_network(self) -> None:
-        self._model = self.network.value
-
-    def _loader(self) -> Callable[[], Classifier]:
-        model, device = self._model, self.device.value
-
-        def load() -> Classifier:
-            from napari_magtex.classify.predict import Classifier
-
-            if (model, device) not in self._classifiers:
-                self._classifiers[model, device] = Classifier.load(model, device)
-            return self._classifiers[model, device]
-
-        return load
-
     def _on_keep(self, state: State | None) -> None:
         if (named := self.current()) is not None:
             work = keeping(corrections_of(self.viewer), named.view.picture, named.verdict, state)
@@ -167,7 +154,7 @@ class ClassifyDock(Dock):
 
     def _on_attend(self) -> None:
         if (named := self.current()) is not None:
-            self.runner.run(_heatmap(named, self.target.value, self._loader()))
+            self.runner.run(_heatmap(named, self.target.value, self.network.loader(self.device.value)))
 
     # ---- showing
 
@@ -205,6 +192,8 @@ class ClassifyDock(Dock):
 
     def _add_attention(self, heatmap: Heatmap) -> None:
         view = heatmap.view
+        self.grid.setText(f"A cell of the attention's own grid is {heatmap.cell:g} px of the picture.")
+        self.grid.show()
         corner = (view.region.y0, view.region.x0) if view.region else (0, 0)
         self.add_result(
             heatmap.values[(np.newaxis,) * len(stack_shape(view.image))],
@@ -281,7 +270,8 @@ def _heatmap(named: Named, state: State | None, load: Callable[[], Classifier]) 
     from napari_magtex.explain.attention import attention
 
     yield Progress(0, 0, "looking where the network looked")
-    state = State(state or named.verdict.state)
-    values = attention(named.view.picture(), load(), state)
+    state, classifier, picture = State(state or named.verdict.state), load(), named.view.picture()
+    values = attention(picture, classifier, state)
     mask = named.view.region.mask if named.view.region else None
-    yield Heatmap(named.view, state, values if mask is None else values * mask)
+    cell = classifier.cam_stride / classifier.look(picture).canvas.enlarged
+    yield Heatmap(named.view, state, values if mask is None else values * mask, cell)

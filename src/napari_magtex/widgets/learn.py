@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QLabel, QPushButton, QTableView
 
 from napari_magtex.classify.corrections import Correction, Corrections
-from napari_magtex.compute import Device, Progress
+from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError, UnusablePicture
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.states.definitions import State
@@ -78,7 +78,6 @@ class LearnDock(Dock):
         last = self.form.rows.rowCount() - 1
         self.form.rows.insertRow(last, "Network", self.network)
         self.form.rows.insertRow(last + 1, "Device", self.device)
-        self._classifiers: dict[tuple[str | Path, Device], Classifier] = {}
 
         self.ranking, self.table = EstimateTable(), EstimateTable()
         self.ranking_view, self.table_view = table_view(self.ranking), table_view(self.table)
@@ -138,7 +137,7 @@ class LearnDock(Dock):
         self.candidates = []
         self._show()
         self._set_busy(True)
-        return _ranking(pictures, total, corrections_of(self.viewer), self._loader())
+        return _ranking(pictures, total, corrections_of(self.viewer), self.network.loader(self.device.value))
 
     def go_to(self, row: int) -> None:
         """Show the picture of a row of the ranking, and ask what it is."""
@@ -193,7 +192,7 @@ class LearnDock(Dock):
     # ---- adapting
 
     def _on_adapt(self) -> None:
-        self._run(_adapting(corrections_of(self.viewer), self._loader()), self._on_adapted)
+        self._run(_adapting(corrections_of(self.viewer), self.network.loader(self.device.value)), self._on_adapted)
 
     def _on_adapted(self, adaptation: Adaptation) -> None:
         self.adaptation = adaptation
@@ -223,18 +222,6 @@ class LearnDock(Dock):
                 self.save_adapted(Path(name).with_suffix(".safetensors"))
             except MagtexError as error:
                 tell(error)
-
-    def _loader(self) -> Callable[[], Classifier]:
-        model, device = self.network.value, self.device.value
-
-        def load() -> Classifier:
-            from napari_magtex.classify.predict import Classifier
-
-            if (model, device) not in self._classifiers:
-                self._classifiers[model, device] = Classifier.load(model, device)
-            return self._classifiers[model, device]
-
-        return load
 
     # ---- showing
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_magtex.classify.corrections import user_folder
+from napari_magtex.compute import Device
 from napari_magtex.errors import MagtexError, ModelUnavailable
 from napari_magtex.models.store import read_card, shipped
 from napari_magtex.widgets.choices import Choice
 from napari_magtex.widgets.worker import tell
+
+if TYPE_CHECKING:
+    from napari_magtex.classify.predict import Classifier
 
 KIND = "classifier"
 
@@ -31,8 +35,6 @@ class NetworkChoice(QWidget):
         Name or path of the one chosen at first.
     """
 
-    changed = Signal()
-
     def __init__(self, model: str | Path) -> None:
         super().__init__()
         self.choice = _Fresh(self.refresh)
@@ -44,14 +46,27 @@ class NetworkChoice(QWidget):
         row.addWidget(self.choice, stretch=1)
         row.addWidget(browse)
         self._opened = {Path(model).stem: model} if Path(model).suffix else {}
+        self._loaded: dict[tuple[str | Path, Device], Classifier] = {}
         self.refresh()
         self.choice.value = model
-        self.choice.currentIndexChanged.connect(self.changed)
 
     @property
     def value(self) -> str | Path:
         """Name or path of the one chosen."""
         return self.choice.value
+
+    def loader(self, device: Device) -> Callable[[], Classifier]:
+        """Return what loads the one chosen now, for a worker to call; each is loaded once."""
+        model = self.value
+
+        def load() -> Classifier:
+            from napari_magtex.classify.predict import Classifier
+
+            if (model, device) not in self._loaded:
+                self._loaded[model, device] = Classifier.load(model, device)
+            return self._loaded[model, device]
+
+        return load
 
     def refresh(self) -> None:
         """Look for what there is."""

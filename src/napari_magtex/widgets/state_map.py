@@ -13,13 +13,14 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSpinBox, QWidget
 
-from napari_magtex.compute import Device, Progress
+from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError, UncalibratedPicture, UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.widgets.choices import DEVICES, RESULT_KEY, Choice
 from napari_magtex.widgets.classify import NAMES, View
 from napari_magtex.widgets.dock import Dock, wrapped_label
 from napari_magtex.widgets.layers import pixel_size_of
+from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import (
     as_analysed,
     frame_count,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from napari_magtex.results import StateFractions
 
 BY_FRAME = "Frame"
-STEPS = {"Quarter window": 4, "Half window, 4x faster": 2}  # to a window
+STEPS = {"Half a window": 2, "Quarter, 4 times as long": 4}  # to a window
 
 
 @dataclass(frozen=True)
@@ -102,15 +103,15 @@ class StateMapDock(Dock):
         self.labels: Labels | None = None  # one frame, or the whole stack where all frames are mapped
         self._frames: list[int] = []
         self._regions: list[Region | None] = [None]
-        self._model = model
-        self._classifiers: dict[Device, Classifier] = {}
-        self.device, self.steps, self.against = Choice(DEVICES), Choice(STEPS), Choice()
+        self.network, self.device = NetworkChoice(model), Choice(DEVICES)
+        self.steps, self.against = Choice(STEPS), Choice()
         last = self.form.rows.rowCount() - 1
         self.form.rows.insertRow(last, "Window", self._window_row())
         self.form.rows.insertRow(last + 1, "Step", self.steps)
         self._against_row = self._series_row()
         self.form.rows.insertRow(last + 2, "Against", self._against_row)
-        self.form.rows.insertRow(last + 3, "Device", self.device)
+        self.form.rows.insertRow(last + 3, "Network", self.network)
+        self.form.rows.insertRow(last + 4, "Device", self.device)
 
         self.region, self.legend, self.remark = Choice(), wrapped_label(), wrapped_label()
         self.track = FractionTrack(self.viewer)
@@ -187,7 +188,8 @@ class StateMapDock(Dock):
         count = len(self._regions)
         self.region.offer({f"Region {n} of {count}": n for n in range(1, count + 1)})
         self._show()
-        return _maps(views, Window(self.side.value(), self.unit.value, self.steps.value), self._loader())
+        window = Window(self.side.value(), self.unit.value, self.steps.value)
+        return _maps(views, window, self.network.loader(self.device.value))
 
     def take(self, answer: tuple[Area, NDArray[np.uint8]]) -> None:
         """Lay a map over its frame, as soon as it is done."""
@@ -206,18 +208,6 @@ class StateMapDock(Dock):
     def _with_series(self, area: Area) -> StateFractions:
         series = self.against.value if area.view.image is self.form.layer.value else None
         return area.result if series is None else replace(area.result, at={series.name: series.values[area.view.frame]})
-
-    def _loader(self) -> Callable[[], Classifier]:
-        device = self.device.value
-
-        def load() -> Classifier:
-            from napari_magtex.classify.predict import Classifier
-
-            if device not in self._classifiers:
-                self._classifiers[device] = Classifier.load(self._model, device)
-            return self._classifiers[device]
-
-        return load
 
     # ---- showing
 
