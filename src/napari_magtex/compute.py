@@ -112,6 +112,15 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("napari-magtex", appauthor=False)
 
 
+def user_folder() -> Path:
+    """Return the folder for what a person made and no program can make again: ``${XDG_DATA_HOME}/napari-magtex``."""
+    import platformdirs
+
+    if chosen := os.environ.get("XDG_DATA_HOME"):
+        return Path(chosen) / "napari-magtex"
+    return platformdirs.user_data_path("napari-magtex", appauthor=False)
+
+
 def keep_llvms_apart() -> None:
     """Make torch importable in a process that draws with Mesa: call it first, in any process with a napari window.
 

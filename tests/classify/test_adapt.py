@@ -13,9 +13,8 @@ from napari_magtex.classify import adapt as module
 from napari_magtex.classify.adapt import Adaptation, HeldBack, adapt, folds
 from napari_magtex.classify.calibration import Calibration
 from napari_magtex.classify.corrections import Corrections
-from napari_magtex.classify.features import answer_from, features_of
 from napari_magtex.classify.network import STATES, TextureNet
-from napari_magtex.classify.predict import Classifier, classify, ready
+from napari_magtex.classify.predict import Classifier, answers_from, classify, features_of, ready
 from napari_magtex.classify.rehearsal import plain_pictures
 from napari_magtex.classify.usefulness import bits_of, doubt, most_useful
 from napari_magtex.colours import ColourMap
@@ -162,7 +161,7 @@ def test_plain_pictures_are_the_same_each_time_and_of_every_contrast_an_instrume
 def test_the_heads_on_features_answer_as_the_classifier_does(tiny: Classifier) -> None:
     for picture in (_rings(1, period=20)[0], Picture(np.random.default_rng(0).random((130, 300, 3)))):
         (verdict,) = drain(classify([picture], tiny))
-        own = tiny.judge(picture, answer_from(features_of(picture, tiny), tiny))
+        own = tiny.judge(picture, *answers_from(features_of(picture, tiny)[None], tiny))
         assert own.state == verdict.state
         assert own.applicability == pytest.approx(verdict.applicability, abs=1e-5)
 

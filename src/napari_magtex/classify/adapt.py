@@ -18,10 +18,9 @@ from torch import Tensor
 
 from napari_magtex.classify.corrections import NONE, Correction, Corrections
 from napari_magtex.classify.evaluate import wilson
-from napari_magtex.classify.features import answer_from, features_of
 from napari_magtex.classify.heads import HeadFit, Heads, Wanted
 from napari_magtex.classify.network import STATES
-from napari_magtex.classify.predict import Classifier
+from napari_magtex.classify.predict import Classifier, answers_from, features_of
 from napari_magtex.classify.rehearsal import plain_pictures
 from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError, Unsuitable
@@ -172,7 +171,8 @@ def _as_corrected(corrections: Sequence[Correction], features: Sequence[Tensor],
 
 
 def _as_before(pictures: Sequence[tuple[Picture, Tensor]], classifier: Classifier) -> Wanted:
-    verdicts = [classifier.judge(picture, answer_from(features, classifier)) for picture, features in pictures]
+    answers = answers_from(torch.stack([features for _, features in pictures]), classifier)
+    verdicts = [classifier.judge(picture, raw) for (picture, _), raw in zip(pictures, answers, strict=True)]
     return Wanted.of(
         [features for _, features in pictures],
         [[verdict.probabilities[state] for state in STATES] for verdict in verdicts],

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from napari_magtex.compute import user_folder
 from napari_magtex.errors import MagtexError, UnreadableFile, Unsuitable
 from napari_magtex.io.files import checked_file
 from napari_magtex.io.tiff import read_tiff, write_tiff
@@ -29,15 +29,6 @@ COLUMNS = (
     "picture", "state", "file", "frame", "roi", "contrast", "said", "probability", "applicability", "model", "date"
 )  # fmt: skip
 _PICTURE = re.compile(r"([0-9a-f]{64})\.tif")
-
-
-def user_folder() -> Path:
-    """Return the folder for what a person made and no program can make again: ``${XDG_DATA_HOME}/napari-magtex``."""
-    import platformdirs
-
-    if chosen := os.environ.get("XDG_DATA_HOME"):
-        return Path(chosen) / "napari-magtex"
-    return platformdirs.user_data_path("napari-magtex", appauthor=False)
 
 
 def corrections_folder() -> Path:

@@ -188,6 +188,28 @@ def raw_answers(pictures: Iterable[Picture], classifier: Classifier) -> Iterator
         yield answer
 
 
+def features_of(picture: Picture, classifier: Classifier) -> Tensor:
+    """Return the features (2F,) of a picture that the heads answer from: means over whole views, then over close-ups.
+
+    Raises
+    ------
+    Unsuitable
+        The picture is an electron phase, which has no class of its own.
+    """
+    shown = _shown(picture, classifier)
+    if isinstance(shown, Exception):
+        raise shown
+    return _features([shown], classifier, _VIEWS_AT_ONCE[classifier.device.type])[0].cpu()
+
+
+def answers_from(features: Tensor, classifier: Classifier) -> list[RawAnswer]:
+    """Return what the heads answer to the features (n, 2F) of n pictures."""
+    with torch.inference_mode():
+        logits = classifier.network.heads(*features.to(classifier.device).chunk(2, dim=1))
+    state, contrast = logits.state.double().cpu().numpy(), logits.contrast.double().cpu().numpy()
+    return [RawAnswer(*row) for row in zip(state, contrast, logits.applicable.tolist(), strict=True)]
+
+
 @dataclass(frozen=True, eq=False)
 class _Shown:
     """A picture and the views of it, (n, 3, S, S) each."""
@@ -203,7 +225,8 @@ def _answers(
     most = _VIEWS_AT_ONCE[classifier.device.type]
     for batch in _batches_ahead(pictures, classifier, most):
         try:
-            answers = iter(_run([one for one in batch if isinstance(one, _Shown)], classifier, most))
+            shown = [one for one in batch if isinstance(one, _Shown)]
+            answers = iter(answers_from(_features(shown, classifier, most), classifier) if shown else [])
         except Exception as error:  # of the device: other batches may go well
             yield from (one if isinstance(one, Exception) else error for one in batch)
             continue
@@ -255,15 +278,10 @@ def _shown(picture: Picture | Exception, classifier: Classifier) -> _Shown | Exc
         return error
 
 
-def _run(shown: list[_Shown], classifier: Classifier, most: int) -> list[RawAnswer]:
-    if not shown:
-        return []
+def _features(shown: list[_Shown], classifier: Classifier, most: int) -> Tensor:
     network = classifier.network
     with torch.inference_mode():
         stack = torch.cat([torch.cat([one.wholes, one.closes]) for one in shown])
         features = torch.cat([network.features(part.to(classifier.device)) for part in stack.split(most)])
         parts = features.split([n for one in shown for n in (len(one.wholes), len(one.closes))])
-        means = [part.mean(dim=0) for part in parts]
-        logits = network.heads(torch.stack(means[0::2]), torch.stack(means[1::2]))
-    state, contrast = logits.state.double().cpu().numpy(), logits.contrast.double().cpu().numpy()
-    return [RawAnswer(*row) for row in zip(state, contrast, logits.applicable.tolist(), strict=True)]
+        return torch.stack([part.mean(dim=0) for part in parts]).view(len(shown), -1)

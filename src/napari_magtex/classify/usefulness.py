@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_magtex.classify.features import answer_from, features_of
-from napari_magtex.classify.predict import Classifier
+from napari_magtex.classify.predict import Classifier, answers_from, features_of
 from napari_magtex.compute import Progress
 from napari_magtex.picture import Picture
 from napari_magtex.results import Verdict
@@ -63,7 +62,7 @@ def most_useful(
     for place, picture in enumerate(pictures):
         if isinstance(picture, Picture) and picture.sha256 not in known:
             features = features_of(picture, classifier)
-            verdict = classifier.judge(picture, answer_from(features, classifier))
+            verdict = classifier.judge(picture, *answers_from(features[None], classifier))
             # the place is unique, so verdicts are never compared
             add = heapq.heappush if len(pool) < _POOL else heapq.heappushpop
             add(pool, (bits_of(verdict), -place, verdict, features))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
-from napari_magtex.classify.corrections import user_folder
-from napari_magtex.compute import Device
+from napari_magtex.compute import Device, user_folder
 from napari_magtex.errors import MagtexError, ModelUnavailable
 from napari_magtex.models.store import read_card, shipped
 from napari_magtex.widgets.choices import Choice
