@@ -213,7 +213,9 @@ def test_a_verdict_is_said_in_words() -> None:
     assert "90 % in Lorentz TEM" in headline(verdict())
     assert "The 90 % set also holds: Ferromagnet." in remarks(verdict())
     assert "5 of the nine states cannot be seen in Lorentz TEM" in remarks(verdict())
-    assert "out of range" in headline(verdict(applicable=False))
+    declined = headline(verdict(applicable=False))
+    assert declined.startswith("<b style='font-size:large'>Not like anything I was trained on")
+    assert "color:gray'>Nearest: FM skyrmions, 90 %" in declined
     assert "applicability 0.20" in remarks(verdict(applicable=False))
     assert "No magnetic contrast" in headline(verdict(verdict="no_contrast", state="fm"))
 

@@ -217,9 +217,13 @@ def headline(verdict: Verdict) -> str:
     seen_in = NAMES[verdict.provenance.contrast]
     if verdict.verdict == "no_contrast":
         return f"<b style='font-size:large'>No magnetic contrast</b> in {seen_in}"
-    name = State(verdict.state).caption
-    line = f"<b style='font-size:large'>{name}</b>, {100 * verdict.probability:.0f} % in {seen_in}"
-    return line if verdict.applicable else f"{line}, but <b>out of range</b>"
+    name, share = State(verdict.state).caption, f"{100 * verdict.probability:.0f} %"
+    if not verdict.applicable:
+        return (
+            "<b style='font-size:large'>Not like anything I was trained on</b>"
+            f"<br><span style='color:gray'>Nearest: {name}, {share} in {seen_in}</span>"
+        )
+    return f"<b style='font-size:large'>{name}</b>, {share} in {seen_in}"
 
 
 def remarks(verdict: Verdict) -> str:
@@ -228,9 +232,7 @@ def remarks(verdict: Verdict) -> str:
     if verdict.verdict == "no_contrast":
         lines.append("Uniform, antiferromagnetic, or a texture that this contrast does not show.")
     if not verdict.applicable:
-        lines.append(
-            f"Unlike what the network was trained on (applicability {verdict.applicability:.2f}): do not rely on it."
-        )
+        lines.append(f"Applicability {verdict.applicability:.2f}, where 0.5 is needed: do not rely on the state.")
     others = [State(state).caption for state in verdict.set if state != verdict.state]
     if others:
         lines.append("The 90 % set also holds: " + ", ".join(others) + ".")
