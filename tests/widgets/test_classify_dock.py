@@ -216,7 +216,7 @@ def test_a_verdict_is_said_in_words() -> None:
     declined = headline(verdict(applicable=False))
     assert declined.startswith("<b style='font-size:large'>Not like anything I was trained on")
     assert "color:gray'>Nearest: FM skyrmions, 90 %" in declined
-    assert "applicability 0.20" in remarks(verdict(applicable=False))
+    assert "Applicability 0.20" in remarks(verdict(applicable=False))
     assert "No magnetic contrast" in headline(verdict(verdict="no_contrast", state="fm"))
 
 
