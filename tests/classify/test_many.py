@@ -99,7 +99,7 @@ def test_every_picture_and_every_failure_is_answered_in_its_place(classifier: Cl
 def test_what_a_batch_fails_of_is_told_of_each_of_its_pictures_and_others_are_answered(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, calls = predict._run, 0
+    run, calls = predict._features, 0
 
     def fails_once(*arguments: object) -> object:
         nonlocal calls
@@ -108,7 +108,7 @@ def test_what_a_batch_fails_of_is_told_of_each_of_its_pictures_and_others_are_an
             raise RuntimeError("out of memory")
         return run(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(predict, "_run", fails_once)
+    monkeypatch.setattr(predict, "_features", fails_once)
     answers = list(classify_each((picture(0) for _ in range(40)), classifier))
     failed = [str(answer) for answer in answers if isinstance(answer, Exception)]
     assert failed == ["out of memory"] * len(failed)
@@ -117,7 +117,7 @@ def test_what_a_batch_fails_of_is_told_of_each_of_its_pictures_and_others_are_an
 
 
 def test_pictures_are_read_while_the_network_works(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, in_second_batch = predict._run, threading.Event()
+    run, in_second_batch = predict._features, threading.Event()
 
     def waits_for_the_next(*arguments: object) -> object:
         assert in_second_batch.wait(timeout=20), "nothing was read during the first batch"
@@ -130,7 +130,7 @@ def test_pictures_are_read_while_the_network_works(classifier: Classifier, monke
             yield picture(0)
 
     monkeypatch.setattr(predict, "_VIEWS_AT_ONCE", {"cpu": 8})
-    monkeypatch.setattr(predict, "_run", waits_for_the_next)
+    monkeypatch.setattr(predict, "_features", waits_for_the_next)
     answers = list(classify_each(pictures(), classifier))
     assert [type(answer) for answer in answers] == [Verdict] * 8
 
@@ -175,8 +175,8 @@ def test_no_more_pictures_are_held_however_many_there_are(classifier: Classifier
 def test_large_pictures_make_small_batches(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "_BYTES_AT_ONCE", 1)
     sizes = []
-    run = predict._run
-    monkeypatch.setattr(predict, "_run", lambda shown, *rest: sizes.append(len(shown)) or run(shown, *rest))
+    run = predict._features
+    monkeypatch.setattr(predict, "_features", lambda shown, *rest: sizes.append(len(shown)) or run(shown, *rest))
     assert len(list(classify_each(map(picture, range(5)), classifier))) == 5
     assert sizes == [1] * 5
 
