@@ -43,6 +43,15 @@ class Provenance:
             settings=settings,
         )
 
+    def record(self) -> dict[str, Any]:
+        """Return the keys that begin every JSON object: which part of which input it is about."""
+        return {
+            "file": self.file,
+            "frame": self.frame,
+            "contrast": str(self.contrast),
+            "roi": list(self.roi) if self.roi else None,
+        }
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -97,10 +106,7 @@ class Verdict:
         """Return the JSON object of ``magtex classify``."""
         origin = self.provenance
         return {
-            "file": origin.file,
-            "frame": origin.frame,
-            "contrast": str(origin.contrast),
-            "roi": list(origin.roi) if origin.roi else None,
+            **origin.record(),
             "verdict": self.verdict,
             "state": self.state,
             "probability": self.probability,
@@ -134,10 +140,7 @@ class StateFractions:
         """Return the JSON object of a state map."""
         origin = self.provenance
         return {
-            "file": origin.file,
-            "frame": origin.frame,
-            "contrast": str(origin.contrast),
-            "roi": list(origin.roi) if origin.roi else None,
+            **origin.record(),
             "at": dict(self.at),
             "fractions": dict(self.fractions),
             "declined": self.declined,
@@ -172,10 +175,7 @@ class Estimate:
         """Return the JSON object of ``magtex estimate``."""
         origin = self.provenance
         row: dict[str, Any] = {
-            "file": origin.file,
-            "frame": origin.frame,
-            "contrast": str(origin.contrast),
-            "roi": list(origin.roi) if origin.roi else None,
+            **origin.record(),
             "method": self.method,
             "A": asdict(self.A),
             "D": asdict(self.D),

@@ -75,10 +75,15 @@ def prepare(picture: Picture, size: int) -> Canvas:
     values: NDArray[np.float32] = picture.pixels
     if grey:
         values = stretched(values if values.ndim == 2 else values.mean(axis=2))[..., None]
-    factor = ceil(size / min(picture.shape))
+    factor = enlargement(picture.shape, size)
     if factor > 1:
         values = values.repeat(factor, axis=0).repeat(factor, axis=1)
     return Canvas(torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1))), factor, grey)
+
+
+def enlargement(shape: tuple[int, int], size: int) -> int:
+    """Return by how much a picture is enlarged before it is looked at: 1 where ``size`` fits into it."""
+    return ceil(size / min(shape))
 
 
 def stretched(grey: NDArray[np.float32]) -> NDArray[np.float32]:

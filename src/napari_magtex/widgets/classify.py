@@ -11,7 +11,7 @@ import numpy as np
 from napari.layers import Image
 from napari.utils.colormaps import Colormap, ensure_colormap
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError, UnusablePicture
@@ -19,9 +19,9 @@ from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.states.definitions import State
 from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.correct import CorrectRow, corrections_of, keeping
-from napari_magtex.widgets.dock import Dock, wrapped_label
+from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.networks import NetworkChoice
-from napari_magtex.widgets.pictures import part_of, picture_of, shown_frame, stack_shape
+from napari_magtex.widgets.pictures import in_brief, part_of, picture_of, shown_frame, stack_shape
 from napari_magtex.widgets.plots import StateTrack, VerdictChart
 
 if TYPE_CHECKING:
@@ -109,17 +109,12 @@ class ClassifyDock(Dock):
         self._show()
 
     def _attention_row(self) -> QWidget:
-        row = QWidget()
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
         self.target = Choice({"For the state named": None} | {f"For {state.caption}": state for state in State})
         self.attend = QPushButton("Show attention")
         self.attend.clicked.connect(self._on_attend)
         self.runner.ended.connect(self._show)
         self.attend.setToolTip("Grad-CAM: which places speak for the state, scaled to the strongest of them")
-        layout.addWidget(self.target, stretch=1)
-        layout.addWidget(self.attend)
-        return row
+        return row_of(self.target, self.attend)
 
     # ---- computing
 
@@ -264,16 +259,16 @@ def _verdicts(views: Sequence[View], load: Callable[[], Classifier]) -> Iterator
             else:
                 yield [Named(view, verdict) for view, verdict in zip(batch, step, strict=True)]
     if refused:
-        more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
-        raise UnusablePicture("; ".join(refused[:3]) + more)
+        raise UnusablePicture(in_brief(refused))
 
 
 def _heatmap(named: Named, state: State | None, load: Callable[[], Classifier]) -> Iterator[Progress | Heatmap]:
+    from napari_magtex.classify.views import enlargement
     from napari_magtex.explain.attention import attention
 
     yield Progress(0, 0, "looking where the network looked")
     state, classifier, picture = State(state or named.verdict.state), load(), named.view.picture()
     values = attention(picture, classifier, state)
     mask = named.view.region.mask if named.view.region else None
-    cell = classifier.cam_stride / classifier.look(picture).canvas.enlarged
+    cell = classifier.cam_stride / enlargement(picture.shape, classifier.size)
     yield Heatmap(named.view, state, values if mask is None else values * mask, cell)

@@ -150,6 +150,17 @@ def button_row(actions: Mapping[str, Callable[..., Any]]) -> QWidget:
     return row
 
 
+def row_of(first: QWidget, *others: QWidget) -> QWidget:
+    """Return widgets side by side, of which the first takes the room that is left."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(first, stretch=1)
+    for widget in others:
+        layout.addWidget(widget)
+    return row
+
+
 def wrapped_label() -> QLabel:
     """Return an empty label that breaks lines and whose text can be copied."""
     label = QLabel()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QPushButton, QWidget
 
 from napari_magtex.compute import Device, Progress, drain
 from napari_magtex.errors import MagtexError, ModelUnavailable, UncalibratedPicture, Unsuitable, UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.widgets.choices import DEVICES, Choice
-from napari_magtex.widgets.dock import Dock, wrapped_label
+from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.layers import pixel_size_of
 from napari_magtex.widgets.pictures import part_of, picture_of, source_name, stack_shape, texture_of
 from napari_magtex.widgets.tables import UNITS, EstimateTable, estimate_row, table_view
@@ -89,14 +89,9 @@ class EstimateDock(Dock):
         self._on_layer()
 
     def _estimator_row(self) -> QWidget:
-        row = QWidget()
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
         browse = QPushButton("Open…")
         browse.clicked.connect(self._on_browse)
-        layout.addWidget(self.estimator, stretch=1)
-        layout.addWidget(browse)
-        return row
+        return row_of(self.estimator, browse)
 
     def _on_browse(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open an estimator", "", "Weights (*.safetensors)")

@@ -20,7 +20,7 @@ from napari_magtex.widgets.classify import View
 from napari_magtex.widgets.correct import CorrectRow, caption_of, choose_folder, corrections_of, keeping
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
 from napari_magtex.widgets.networks import NetworkChoice, networks_folder
-from napari_magtex.widgets.pictures import frame_index, source_name
+from napari_magtex.widgets.pictures import frame_index, in_brief, source_name
 from napari_magtex.widgets.tables import EstimateTable, table_view
 from napari_magtex.widgets.worker import tell
 
@@ -387,8 +387,7 @@ def _ranking(
         else:
             yield [Candidate(views[useful.place], useful.verdict, doubt(useful.verdict)) for useful in step]
     if refused:
-        more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
-        raise UnusablePicture("not ranked: " + "; ".join(refused[:3]) + more)
+        raise UnusablePicture("not ranked: " + in_brief(refused))
 
 
 def _opened(view: FileView) -> Iterator[Progress | Picture]:

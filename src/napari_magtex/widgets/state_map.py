@@ -11,19 +11,20 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QSpinBox, QWidget
 
 from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError, UncalibratedPicture, UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.widgets.choices import DEVICES, RESULT_KEY, Choice
 from napari_magtex.widgets.classify import NAMES, View
-from napari_magtex.widgets.dock import Dock, wrapped_label
+from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.layers import pixel_size_of
 from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import (
     as_analysed,
     frame_count,
+    in_brief,
     meta_of,
     part_of,
     shown_frame,
@@ -131,13 +132,13 @@ class StateMapDock(Dock):
         self.side.setSpecialValueText("auto")
         self.side.setToolTip("Side of the window. Auto: five periods of the texture, at least 128 pixels")
         self.unit.setMinimumContentsLength(3)
-        return _row(self.side, self.unit)
+        return row_of(self.side, self.unit)
 
     def _series_row(self) -> QWidget:
         browse = QPushButton("Open CSV…")
         browse.setToolTip("A row for each frame: its number or file name, and field_mT, field_T or temperature_K")
         browse.clicked.connect(self._on_browse)
-        return _row(self.against, browse)
+        return row_of(self.against, browse)
 
     def _on_browse(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open fields or temperatures", "", "Tables (*.csv *.txt)")
@@ -299,16 +300,6 @@ def _label_colours() -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colours | {LABELS[state]: colour for state, colour in STATE_COLOURS.items()})
 
 
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(widgets[0], stretch=1)
-    for widget in widgets[1:]:
-        layout.addWidget(widget)
-    return row
-
-
 def _maps(
     views: Sequence[View], window: Window, load: Callable[[], Classifier]
 ) -> Iterator[Progress | tuple[Area, NDArray[np.uint8]]]:
@@ -339,5 +330,4 @@ def _maps(
         except MagtexError as error:
             refused.append(str(error) if len(views) == 1 else f"frame {view.frame}: {error}")
     if refused:
-        more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
-        raise UnusablePicture("; ".join(refused[:3]) + more)
+        raise UnusablePicture(in_brief(refused))
