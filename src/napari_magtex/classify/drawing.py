@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from napari_magtex.classify.augment import SMALLEST, Spins, activity, piece, varied
 from napari_magtex.classify.faults import Faults, eight_bits, margined, plotted, resized, through_jpeg
-from napari_magtex.classify.instruments import instrument_frame, uniform_frame
+from napari_magtex.classify.instruments import SIDES, instrument_frame, uniform_frame
 from napari_magtex.classify.recording import recorded
 from napari_magtex.colours import ARROW_SHADE, ColourMap, spin_to_rgb
 from napari_magtex.imaging.arrows import ArrowStyle, draw_arrows
@@ -58,9 +58,10 @@ _COLOUR_MAPS = {  # of cells
     ColourMap.BLUE_RED: 0.11,
     ColourMap.RAINBOW: 0.11,
 }
-_SHORT, _LONGEST = 140, 460  # pixels of a picture drawn for training: drawing must keep pace with learning
+_WIDE_SIDES = (460.0, 1000.0)  # pixels of what shows a whole sample, so fine that only close-ups tell
+_WIDE_SHARE = 0.3  # of the pictures with all faults
 _FINE = 3  # pixels a site: finer detail would not survive blur, JPEG or shrinking
-_WIDEST = 130  # sites
+_WIDEST, _WIDEST_TILED = 130, 500  # sites
 _LARGEST_SITE = 40  # pixels
 _FEWEST = 12  # sites that show a state without any texture
 _UNTEXTURED = frozenset({State.FM, State.AFM, State.NEEL_120})
@@ -98,34 +99,47 @@ def draw(simulation: Simulation, family: Family, rng: np.random.Generator, *, fa
     A false-coloured instrument frame keeps the contrast of its instrument.
     """
     m = varied(simulation, rng, bloch=family in (Family.LORENTZ, Family.WHEEL))
+    wide = faults is Faults.ALL and rng.random() < _WIDE_SHARE
+    sides = _WIDE_SIDES if wide else SIDES
     if family.contrast in (Contrast.LORENTZ, Contrast.KERR, Contrast.MFM):
         if simulation.state is State.FM:
-            frame = uniform_frame(rng)
+            frame = uniform_frame(rng, sides)
         else:
             hot = simulation.kT > 0
-            frame = instrument_frame(m, family.contrast, rng, faults, periodic=simulation.periodic, hot=hot)
+            periodic = simulation.periodic
+            frame = instrument_frame(m, family.contrast, rng, faults, periodic=periodic, hot=hot, sides=sides)
         return Picture(recorded(frame, rng, faults), family.contrast)
-    if simulation.periodic and max(m.shape) <= _WIDEST // 2 and rng.random() < 0.3:
+    sheared = simulation.texture.lattice is Lattice.TRIANGULAR
+    if wide and simulation.periodic and not sheared:
+        m = _tiled(m, family, rng)
+    elif simulation.periodic and max(m.shape) <= _WIDEST // 2 and rng.random() < 0.3:
         m = np.tile(m, (1, 2, 1) if rng.random() < 0.5 else (2, 1, 1))
     ny, nx, _ = m.shape
-    sheared = simulation.texture.lattice is Lattice.TRIANGULAR
     room = 2 * m.shape[1] - 1 - m.shape[0] / 2  # columns of the doubled rhombus that hold a site in every row
     filled = sheared and simulation.periodic and max(ny, nx) <= _WIDEST and room >= SMALLEST and rng.random() < 0.7
     if filled:
         m = np.tile(m, (1, ceil(1 + ny / nx / 2), 1))  # wide enough for a rectangle of nx sites without empty corners
     elif simulation.state in _UNTEXTURED and faults is Faults.ALL and rng.random() < 0.2:
         m = _corner(m, rng)
-    elif max(ny, nx) > _WIDEST or rng.random() < 0.7:
+    elif not wide and (max(ny, nx) > _WIDEST or rng.random() < 0.7):
         m = m[piece(m, rng, most=_WIDEST)]
     if faults is Faults.ALL and not sheared and rng.random() < 0.04:
         m = _cut_round(m)
     texture = SpinTexture.from_layer(m, lattice=simulation.texture.lattice)
     blind = not shows_in_mz(simulation)
-    picture, site, ground = _spin_picture(texture, family, rng, faults, upright=filled, in_plane=blind)
+    picture, site, ground = _spin_picture(texture, family, rng, faults, sides, upright=filled, in_plane=blind)
     pixels = picture.pixels
     if filled:
         pixels = pixels[:, _filled(pixels.shape[1], m.shape[:2], nx, rng)]
     return Picture(_drawn(pixels, site, ground, rng, faults), family.contrast)
+
+
+def _tiled(m: Spins, family: Family, rng: np.random.Generator) -> Spins:
+    """Repeat a periodic texture along both axes, so that it is fine in a wide picture, and cut a piece out."""
+    most = _WIDEST_TILED // 2 if family is Family.ARROWS else _WIDEST_TILED
+    wanted = max(max(m.shape), round(np.exp(rng.uniform(np.log(_WIDEST), np.log(most)))))
+    ny, nx = wanted, round(wanted * rng.uniform(0.6, 1))
+    return np.tile(m, (ceil(ny / m.shape[0]), ceil(nx / m.shape[1]), 1))[:ny, :nx]
 
 
 def _corner(m: Spins, rng: np.random.Generator) -> Spins:
@@ -144,18 +158,25 @@ def _cut_round(m: Spins) -> Spins:
 
 
 def _spin_picture(
-    texture: SpinTexture, family: Family, rng: np.random.Generator, faults: Faults, *, upright: bool, in_plane: bool
+    texture: SpinTexture,
+    family: Family,
+    rng: np.random.Generator,
+    faults: Faults,
+    sides: tuple[float, float],
+    *,
+    upright: bool,
+    in_plane: bool,
 ) -> tuple[Picture, float, tuple[float, float, float]]:
     """Draw as a program does; also the pixels a site takes, and the ground beside the texture."""
     longest = max(texture.shape)
-    side = float(np.exp(rng.uniform(np.log(_SHORT), np.log(_LONGEST))))
+    side = float(np.exp(rng.uniform(*np.log(sides))))
     if family is Family.ARROWS:
         style = _arrow_style(float(np.clip(side / longest, _FINE, _LARGEST_SITE)), rng)
         style = replace(style, tilt_deg=0.0) if upright else style
         return draw_arrows(texture, style), style.pixels_per_site, style.ground
     ground = (1.0,) * 3 if rng.random() < 0.7 else (float(rng.random()),) * 3
     least = ceil(1.2 * SMALLEST_SIDE / min(texture.shape[1:]))  # rows of a triangular lattice stand closer
-    zoom = max(least, round(np.exp(rng.uniform(0, np.log(max(_LONGEST / longest, 1.01))))))
+    zoom = max(least, round(np.exp(rng.uniform(0, np.log(max(sides[1] / longest, 1.01))))))
     if family is Family.WHEEL:
         return _wheel(texture, zoom, rng), zoom, ground
     colour_map = ColourMap.GREY if family is Family.GREY else _cell_colours(rng, in_plane=in_plane)

@@ -23,7 +23,8 @@ from napari_magtex.texture import SpinTexture
 
 Pixels = NDArray[np.float32]
 
-SHORTEST, LONGEST = 128, 460  # pixels of a frame
+SHORTEST = 128  # pixels of a frame
+SIDES = (140.0, 460.0)  # of a picture's longer side: drawing must keep pace with learning
 _SIZES = {Faults.CLEAN: (10.0, 60.0), Faults.MODERATE: (10.0, 60.0), Faults.ALL: (4.0, 100.0)}  # across a texture
 _MOST_OF_FRAME = 0.4  # of the shorter side, that half a period may take
 _TILTED = 0.25  # of the Lorentz frames with all faults: Néel walls show only so
@@ -38,15 +39,24 @@ class Frame:
     film: NDArray[np.bool_] | None = None
 
 
-def uniform_frame(rng: np.random.Generator) -> Frame:
+def uniform_frame(rng: np.random.Generator, sides: tuple[float, float] = SIDES) -> Frame:
     """See a film without any texture."""
-    return Frame(np.zeros(_frame_shape(rng), np.float32), float(LONGEST))
+    return Frame(np.zeros(_frame_shape(rng, sides), np.float32), sides[1])
 
 
 def instrument_frame(
-    m: Spins, contrast: Contrast, rng: np.random.Generator, faults: Faults, *, periodic: bool, hot: bool = False
+    m: Spins,
+    contrast: Contrast,
+    rng: np.random.Generator,
+    faults: Faults,
+    *,
+    periodic: bool,
+    hot: bool = False,
+    sides: tuple[float, float] = SIDES,
 ) -> Frame:
     """See spins (ny, nx, 3) through an instrument, whose exposure averages over what fluctuates where they are ``hot``.
+
+    ``sides`` are the least and the most pixels of the frame's longer side.
 
     Returns
     -------
@@ -56,7 +66,7 @@ def instrument_frame(
         m = gaussian_filter(m, (1.5, 1.5, 0), mode="wrap" if periodic else "nearest", truncate=3)
     signal = _seen(m, contrast, rng, faults, periodic=periodic)
     half_period = _half_period(signal)
-    ny, nx = _frame_shape(rng)
+    ny, nx = _frame_shape(rng, sides)
     smallest, largest = _SIZES[faults]
     largest = min(largest, _MOST_OF_FRAME * min(ny, nx))
     size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
@@ -68,8 +78,8 @@ def instrument_frame(
     return _sampled(signal, activity(m), (ny, nx), scale, half_period * scale, rng, periodic=periodic, ends=ends)
 
 
-def _frame_shape(rng: np.random.Generator) -> tuple[int, int]:
-    side = np.exp(rng.uniform(np.log(SHORTEST * 1.1), np.log(LONGEST)))
+def _frame_shape(rng: np.random.Generator, sides: tuple[float, float]) -> tuple[int, int]:
+    side = np.exp(rng.uniform(*np.log(sides)))
     aspect = 1.0 if rng.random() < 0.4 else float(rng.uniform(1, 1.6))
     long, short = round(side), max(SHORTEST, round(side / aspect))
     return (short, long) if rng.random() < 0.7 else (long, short)

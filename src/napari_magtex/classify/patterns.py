@@ -12,8 +12,8 @@ Pixels = NDArray[np.float32]
 
 
 def side(rng: np.random.Generator) -> tuple[int, int]:
-    """Pixels (ny, nx) of a picture: as those of textures, small ones as often as large ones."""
-    ny, nx = np.exp(rng.uniform(np.log(128), np.log(420), 2))
+    """Pixels (ny, nx) of a picture: as those of textures, small ones as often as large ones, a few wide ones."""
+    ny, nx = np.exp(rng.uniform(np.log(128), np.log(420 if rng.random() < 0.85 else 1000), 2))
     return int(ny), int(nx)
 
 
