@@ -125,6 +125,24 @@ def test_one_bad_frame_does_not_lose_the_others(dock_in, qtbot, frame) -> None:
     assert "frame 2: no pixel of the picture is finite" in last_notice()
 
 
+def test_of_two_regions_the_chosen_one_is_shown_though_the_other_is_refused(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(np.stack([frame] * 3), name="stack")
+    squares = [
+        np.array([(y, y), (y, y + side), (y + side, y + side), (y + side, y)]) for y, side in [(10, 8), (70, 40)]
+    ]
+    dock.viewer.add_shapes(squares, shape_type="rectangle", name="roi")
+    dock.form.roi.value = dock.viewer.layers["roi"]
+    run(dock, qtbot)
+    assert "8 x 8 pixels" in last_notice()
+    assert len(dock.results()) == 3
+    dock.viewer.dims.set_point(0, 1)
+    assert dock.current() is None
+    dock.region.setCurrentIndex(1)
+    provenance = dock.current().verdict.provenance
+    assert (provenance.frame, provenance.roi) == (1, (70, 70, 110, 110))
+
+
 @pytest.mark.parametrize(
     ("pixels", "says"),
     [(np.zeros((3, 3)), "3 x 3 pixels"), (np.full((30, 30), np.nan), "no pixel of the picture is finite")],

@@ -26,10 +26,10 @@ def info(paths: Paths) -> None:
             rows.append([path, str(picture.frame), times(picture.shape[::-1]), size, contrast, cells])
         return rows
 
-    rows, failed = answer_each(paths, answer)
+    rows, code = answer_each(paths, answer)
     show(("file", "frame", "pixels (x, y)", "pixel size (nm)", "contrast", "cells (x, y, z)"), rows)
-    if failed:
-        raise typer.Exit(1)
+    if code:
+        raise typer.Exit(code)
 
 
 def trained_for(card: Mapping[str, Any]) -> str:

@@ -124,7 +124,7 @@ class ClassifyDock(Dock):
         regions, frames = self.form.regions(), self.form.chosen_frames()
         views = [View(image, frame, region, contrast) for frame in frames for region in regions]
         self.named.clear()
-        self.region.offer({f"Region {n} of {len(regions)}": n for n in range(1, len(regions) + 1)})
+        self.region.offer({f"Region {n} of {len(regions)}": region for n, region in enumerate(regions, start=1)})
         self._show()
         return _verdicts(views, self.network.loader(self.device.value))
 
@@ -158,17 +158,18 @@ class ClassifyDock(Dock):
         if not self.named:
             return None
         shown = shown_frame(self.named[0].view.image, self.viewer.dims.point)
-        here = [named for named in self.named if named.view.frame == shown]
-        place = (self.region.value or 1) - 1
-        return here[place] if place < len(here) else None
+        return next((named for named in self._of_region() if named.view.frame == shown), None)
+
+    def _of_region(self) -> list[Named]:
+        """Return what is classified of the region chosen; a frame that was refused is not among it."""
+        return [named for named in self.named if named.view.region is self.region.value]
 
     def _show(self, _event: Any = None) -> None:
         self.region.setVisible(self.region.count() > 1)
         view = self.named[0].view if self.named else None
         self.track.setVisible(view is not None and stack_shape(view.image) != ())
         if self.track.isVisibleTo(self):
-            per_frame, place = max(self.region.count(), 1), self.region.value or 1
-            self.track.show_verdicts([named.verdict for named in self.named[place - 1 :: per_frame]])
+            self.track.show_verdicts([named.verdict for named in self._of_region()])
         self._on_slider()
 
     def _on_slider(self, _event: Any = None) -> None:
