@@ -1,0 +1,139 @@
+"""Virials: against derivatives taken by autograd, spins that are known to be in equilibrium, and relaxed films."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_magtex.estimate.equilibrium import Guess, Misses, balance, columns, missed
+from napari_magtex.estimate.virials import HEAT_UNIT, SCALES, UNITS, Mesh, virials
+from napari_magtex.physics.film import Film
+from napari_magtex.physics.relax import relax
+from napari_magtex.physics.starts import random_start
+
+CELL = (4e-9, 4e-9, 4e-9)
+FIELD = (0.0, 0.0, 0.18)
+FEGE = np.array([8.78e-12 / UNITS["A"], 1.58e-3 / UNITS["D"], 0.384e6 / UNITS["Ms"], 0.0])
+
+
+def unit_vectors(shape: tuple[int, int], seed: int) -> np.ndarray:
+    m = np.random.default_rng(seed).normal(size=(3, *shape))
+    return m / np.linalg.norm(m, axis=0)
+
+
+def film(shape: tuple[int, int]) -> Film:
+    return Film(shape, CELL, 8.78e-12, 1.58e-3, 0.384e6, field_T=FIELD, dtype=torch.float64)
+
+
+@pytest.fixture(scope="module")
+def relaxed() -> np.ndarray:
+    model = film((48, 48))
+    start = random_start(1, (48, 48), torch.Generator().manual_seed(3)).double()
+    return relax(model, start, tolerance=1e-9, max_steps=20_000).m[0].numpy()
+
+
+@pytest.mark.parametrize("dmi", ["bulk", "interfacial"])
+def test_work_and_divergence_are_those_of_the_field_of_turns(dmi) -> None:
+    shape, field, axis = (6, 5), (0.1, 0.0, 0.2), (0.6, 0.0, 0.8)
+    names = ("A", "D", "Ku", "Ms2", "Ms")
+    m, weight = unit_vectors(shape, 0), np.random.default_rng(1).random(shape)
+    model = Film(shape, CELL, UNITS["A"], UNITS["D"], UNITS["Ms"], UNITS["Ku"], field_T=field, easy_axis=axis,
+                 dmi=dmi, dtype=torch.float64)  # fmt: skip
+    moment = float(model.moment) / HEAT_UNIT
+    terms = dict(zip(("A", "D", "Ku", "Ms2", "Ms"), ("exchange", "dmi", "anisotropy", "demag", "zeeman"), strict=True))
+    chi = torch.as_tensor(weight)
+    along_y, along_x = ((2 * torch.sin(torch.pi * torch.fft.fftfreq(n, dtype=torch.float64))) ** 2 for n in shape)
+    k2 = along_y[:, None] + along_x
+
+    def force(name: str, spins: torch.Tensor) -> torch.Tensor:
+        return model.fields(spins)[terms[name]] * moment
+
+    def turns(name: str, c: float, spins: torch.Tensor) -> torch.Tensor:
+        spins = spins / spins.norm(dim=1, keepdim=True)  # so that a derivative along a spin does nothing
+
+        def across(x: torch.Tensor) -> torch.Tensor:
+            return x - spins * (spins * x).sum(1, keepdim=True)
+
+        smoothing = torch.ones_like(k2) if c == 0 else (1 + k2 / c) ** -2
+        smooth = torch.fft.ifft2(torch.fft.fft2(chi * across(force(name, spins))) * smoothing).real
+        return across(chi * smooth)
+
+    spins = torch.as_tensor(m)[None]
+    found = virials(m, weight, Mesh(shape, CELL, dmi, field, axis, names))[0]
+    for row, (c, name) in zip(found, [(c, name) for c in SCALES for name in names], strict=True):
+        field_of_turns = turns(name, c, spins)
+        work = [float((field_of_turns * force(other, spins)).sum()) for other in names]
+        slopes = torch.autograd.functional.jacobian(lambda x, n=name, c=c: turns(n, c, x), spins)
+        divergence = float(slopes.reshape(m.size, m.size).trace())
+        np.testing.assert_allclose(row, [*work, divergence], rtol=1e-9, atol=1e-9)
+
+
+def test_free_spins_in_a_field_have_the_temperature_that_they_were_drawn_at() -> None:
+    shape, kT = (64, 64), 2.65  # of 100 K
+    moment = UNITS["Ms"] * np.prod(CELL) / HEAT_UNIT
+    b = moment * 0.5 / kT
+    rng = np.random.default_rng(0)
+    u = rng.random(shape)
+    z = 1 + np.log(u + (1 - u) * np.exp(-2 * b)) / b  # Langevin's distribution
+    angle = rng.uniform(0, 2 * np.pi, shape)
+    r = np.sqrt(1 - z * z)
+    m = np.stack([r * np.cos(angle), r * np.sin(angle), z])
+    rows = virials(m, np.ones(shape), Mesh(shape, CELL, "bulk", (0.0, 0.0, 0.5), names=("A", "D", "Ms2", "Ms")))[0]
+    work, heat = rows[3, 3], rows[3, -1]  # unsmoothed turns in the applied field, and what that field does on them
+    assert -work / heat == pytest.approx(kT, rel=0.05)
+
+
+def test_a_relaxed_film_obeys_every_equation_and_tells_its_constants(relaxed) -> None:
+    rows = virials(relaxed, np.ones((48, 48)), Mesh((48, 48), CELL, "bulk", FIELD))[0]
+    assert np.abs(missed(rows, columns(FEGE))).max() < 1e-6
+    wrong = columns(FEGE * [1.1, 1, 1, 1])
+    assert np.abs(missed(rows, wrong)).max() > 0.02
+
+
+def test_eight_bits_and_an_unknown_heat_leave_a_percent(relaxed) -> None:
+    rounded = np.round(relaxed * 127) / 127
+    rounded = rounded / np.linalg.norm(rounded, axis=0)
+    rows = virials(rounded, np.ones((48, 48)), Mesh((48, 48), CELL, "bulk", FIELD))[0]
+    misses = Misses(np.eye(len(rows)), np.eye(len(rows)))
+    low, high = np.array([0.4, 0.8, 0.4, 0.0]), np.array([1.2, 2.4, 1.2, 3.0])
+    guess = Guess((low + high) / 2, np.diag((high - low) ** 2), low, high)
+    found = balance(rows, 48 * 48, misses, guess).value
+    assert np.abs(found[:3] / FEGE[:3] - 1).max() < 0.03
+    assert found[3] < 0.05
+    low[2] = high[2] = FEGE[2]  # "I know Ms"
+    known = balance(rows, 48 * 48, misses, Guess((low + high) / 2, np.eye(4), low, high))
+    assert known.value[2] == FEGE[2]
+    assert known.covariance[2, 2] == 0
+    assert np.abs(known.value[:2] / FEGE[:2] - 1).max() < 0.03
+
+
+def test_a_piece_asks_nothing_of_what_lies_beyond_but_its_stray_field(relaxed) -> None:
+    weight = np.zeros((48, 48))
+    weight[12:36, 12:36] = 1
+    other = relaxed.copy()
+    other[:, :8], other[:, 40:] = np.array([0, 0, 1])[:, None, None], np.array([0, 0, 1])[:, None, None]
+    rows, others = (virials(m, weight, Mesh((48, 48), CELL, "bulk", FIELD))[0] for m in (relaxed, other))
+    local = [0, 1, 3]
+    np.testing.assert_allclose(others[local][:, [0, 1, 3, 4]], rows[local][:, [0, 1, 3, 4]], rtol=1e-9)
+    assert np.abs(missed(others, columns(FEGE))).max() < 0.05
+
+
+def test_tiles_add_up_to_the_whole(relaxed) -> None:
+    mesh, weight = Mesh((48, 48), CELL, "bulk", FIELD), np.ones((48, 48))
+    whole, parts = virials(relaxed, weight, mesh), virials(relaxed, weight, mesh, tiles=3)
+    assert parts.shape == (9, *whole.shape[1:])
+    np.testing.assert_allclose(parts.sum(axis=0), whole[0], rtol=1e-9, atol=1e-9)
+
+
+def test_misses_grow_with_heat_and_fall_with_the_cells() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.array([[1.0, 2.0, 0.0]] * 50 + [[1.0, 2.0, 1.0]] * 50)
+    noise = np.where(truth[:, 2] == 0, 0.01, 0.1)
+    equations = [np.array([[1.0, -0.5 + s * rng.normal() / 2, 0.0]]) for s in noise]
+    misses = Misses.learn(equations, truth, [100.0] * 100)
+    cold, hot = (1 / misses.whitening(kT, 100.0)[0][0, 0] for kT in (0.0, 1.0))
+    assert cold == pytest.approx(0.01 / np.sqrt(2), rel=0.3)
+    assert hot == pytest.approx(0.1 / np.sqrt(2), rel=0.3)
+    assert misses.whitening(1.0, 400.0)[0][0, 0] == pytest.approx(2 / hot)
+    assert misses.whitening(1.0, 400.0)[1] > misses.whitening(1.0, 100.0)[1]
