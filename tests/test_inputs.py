@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,28 @@ def test_the_lattice_that_the_user_gives_is_drawn(tmp_path: Path) -> None:
     assert found.texture is not None
     assert found.texture.lattice is Lattice.TRIANGULAR
     assert found.picture.shape[1] > 50 * 8
+
+
+def test_of_a_long_ovf_few_segments_are_in_memory_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_ovf(tmp_path / "one.ovf", texture())
+    magic, count, segment = (tmp_path / "one.ovf").read_bytes().split(b"\n", 2)
+    many = b"\n".join((magic, count.replace(b"1", b"30"), segment + 29 * segment))
+    (tmp_path / "many.ovf").write_bytes(many)
+    alive: weakref.WeakSet[SpinTexture] = weakref.WeakSet()
+    validate = SpinTexture.__post_init__
+
+    def counted(self: SpinTexture) -> None:
+        validate(self)
+        alive.add(self)
+
+    monkeypatch.setattr(SpinTexture, "__post_init__", counted)
+    inputs = open_inputs(tmp_path / "many.ovf", zoom=1)
+    most, frames = 0, []
+    for found in inputs:
+        frames.append(found.picture.frame)
+        most = max(most, len(alive))
+    assert frames == list(range(30))
+    assert most <= 4  # the first, which is kept, the last one and this one; the middle layer that is drawn
 
 
 def test_spins_are_not_taken_for_a_frame_of_another_contrast(tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ def get_spin_picture_reader(path: Paths) -> Reader:
 
 def ovf_layers(path: Path) -> list[LayerData]:
     """Return a layer for each segment of an OVF file: spins in colour, scalars as they are, a tensor part by part."""
-    from napari_magtex.io.ovf import read_ovf
+    from napari_magtex.io.ovf import open_ovf
 
-    segments = read_ovf(path)
+    segments = open_ovf(path)
     layers = []
     for segment in segments:
         name = path.name if len(segments) == 1 else f"{path.name} [{segment.meta['segment']}]"

@@ -13,7 +13,7 @@ from napari_magtex.errors import UnreadableFile, Unsuitable, UnusablePicture
 from napari_magtex.imaging.cells import draw_cells
 from napari_magtex.io.files import checked_file
 from napari_magtex.io.frames import HDF5_SUFFIXES, READERS, Frames, each_frame, read_frames
-from napari_magtex.io.ovf import OvfSegment, read_ovf
+from napari_magtex.io.ovf import OvfSegment, open_ovf
 from napari_magtex.io.spin_png import read_picture_file
 from napari_magtex.picture import SMALLEST_SIDE, Contrast, Picture
 from napari_magtex.texture import Lattice, SpinTexture
@@ -93,7 +93,7 @@ def open_inputs(
         head = stream.read(64)
     suffix = path.suffix.lower()
     if suffix in OVF_SUFFIXES or b"OOMMF" in head:
-        segments = read_ovf(path, lattice=lattice)
+        segments = open_ovf(path, lattice=lattice)
         return _Inputs(lambda i: _of_segment(segments[i], i, name, contrast, size, zoom), len(segments))
     frames = list(each_frame(_recordings(path, suffix, head)))
 

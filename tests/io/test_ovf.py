@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_magtex.errors import MagtexError, UnreadableFile, Unsuitable
-from napari_magtex.io.ovf import read_ovf, write_ovf
+from napari_magtex.io.ovf import open_ovf, read_ovf, write_ovf
 from napari_magtex.texture import BadTexture, Lattice, SpinTexture
 
 ROWS = np.arange(1, 13, dtype=float).reshape(4, 3)  # a 2 x 2 mesh, three components
@@ -67,6 +68,64 @@ def test_several_segments_come_in_order(file) -> None:
     first, second = read_ovf(file(text))
     np.testing.assert_array_equal(second.values, first.values + 100)
     assert [first.meta["segment"], second.meta["segment"]] == [1, 2]
+
+
+def many(block: bytes, count: int, *lines: str) -> bytes:
+    """A file of ``count`` segments, all with the same data."""
+    magic, said, segment = header(*lines, count=count).encode().split(b"\n", 2)
+    return b"\n".join((magic, said, b"")) + count * (segment + block)
+
+
+@pytest.mark.parametrize("block", [text_block(ROWS).encode(), binary_block("<", 4), binary_block(">", 8)])
+def test_segments_can_be_asked_for_in_any_order_whatever_their_numbers_look_like(file, block: bytes) -> None:
+    segments = open_ovf(file(many(block, 5)))
+    assert len(segments) == 5
+    assert [segments[i].meta["segment"] for i in (3, 0, -1)] == [4, 1, 5]
+    assert [segment.meta["segment"] for segment in segments[1:3]] == [2, 3]
+    np.testing.assert_array_equal(segments[3].values, segments[0].values)
+    with pytest.raises(IndexError):
+        segments[5]
+
+
+def test_numbers_that_look_like_a_segment_are_no_segment(file) -> None:
+    disguised = np.frombuffer(b"\n# Begin: Segment\n".ljust(48), dtype="<f4").reshape(4, 3)
+    (segment,) = open_ovf(file(header().encode() + binary_block("<", 4, disguised)))
+    np.testing.assert_array_equal(segment.values[0, ::-1].reshape(-1, 3), disguised)
+
+
+@pytest.mark.parametrize("kind", ["text", "binary"])
+def test_a_file_of_many_segments_takes_the_memory_of_one(file, kind: str) -> None:
+    rows = np.ones((64 * 64, 3))
+    block = text_block(rows).encode() if kind == "text" else binary_block("<", 4, rows)
+    few, lots = (file(many(block, n, "xnodes: 64", "ynodes: 64"), f"{n}.ovf") for n in (2, 40))
+
+    def peak(path: Path) -> int:
+        tracemalloc.start()
+        try:
+            assert sum(segment.values.shape == (1, 64, 64, 3) for segment in open_ovf(path)) in (2, 40)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(few)  # what is imported or cached at first is not counted
+    assert peak(lots) < 1.1 * peak(few)
+    assert peak(lots) < 40 * rows.nbytes / 2  # what the numbers of all of them take as float32
+
+
+def test_what_is_wrong_with_one_segment_is_told_when_it_is_asked_for(file) -> None:
+    good = header(count=2).split("\n", 2)
+    text = "\n".join(good[:2]) + "\n" + (good[2] + text_block()) + (good[2] + text_block().replace("5.0", "five"))
+    segments = open_ovf(file(text))
+    assert segments[0].values.shape == (1, 2, 2, 3)
+    with pytest.raises(UnreadableFile, match="'five' stands among the numbers of segment 2"):
+        segments[1]
+
+
+@pytest.mark.parametrize("lost", [37, 60])
+def test_a_file_cut_in_its_last_segment_is_refused_when_it_is_opened(file, lost: int) -> None:
+    whole = many(binary_block("<", 4), 3)
+    with pytest.raises(UnreadableFile, match="cut short"):
+        open_ovf(file(whole[: len(whole) - lost]))
 
 
 def test_a_missing_segment_is_an_error(file) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.errors import UnreadableFile, Unsuitable
 from napari_magtex.io.files import checked_file
-from napari_magtex.io.ovf_data import CUT, read_data, read_text
+from napari_magtex.io.ovf_data import CUT, read_data, read_text, skip_data
 from napari_magtex.io.ovf_header import LONGEST_LINE, Header, Magic, entry_of, marker_of, read_header, read_magic
 from napari_magtex.io.ovf_mesh import onto_grid
 from napari_magtex.io.ovf_write import write_ovf as write_ovf
@@ -95,7 +96,12 @@ class OvfSegment:
 
 
 def read_ovf(path: str | Path, *, lattice: Lattice | str | None = None) -> list[OvfSegment]:
-    """Read an OVF file of version 0.99, 1.0 or 2.0; also the bare lists of points of its elders.
+    """Read all segments of an OVF file; a file of many is better taken one by one, from `open_ovf`."""
+    return list(open_ovf(path, lattice=lattice))
+
+
+def open_ovf(path: str | Path, *, lattice: Lattice | str | None = None) -> Sequence[OvfSegment]:
+    """Open an OVF file of version 0.99, 1.0 or 2.0; also the bare lists of points of its elders.
 
     Parameters
     ----------
@@ -106,39 +112,69 @@ def read_ovf(path: str | Path, *, lattice: Lattice | str | None = None) -> list[
 
     Returns
     -------
-    One segment or more.
+    One segment or more. Each is read when it is asked for and not kept, so that a file may be longer than the memory
+    holds; here the file is passed over once, to see where they begin.
 
     Raises
     ------
     UnreadableFile
-        The file is cut short, damaged, contradicts itself, or is no OVF.
+        The file is cut short, damaged, contradicts itself, or is no OVF; what is wrong with the numbers of a segment
+        is told when it is asked for.
     """
+    path = checked_file(path)
     given = None if lattice is None else Lattice(lattice)
-    with checked_file(path).open("rb") as stream:
+    with path.open("rb") as stream:
         magic = read_magic(stream)
-        if not magic.has_header:
-            return [_segment(Header(magic, {}, (), 1), read_text(stream, None, 1), given)]
-        segments: list[OvfSegment] = []
-        promised = 1
-        while line := stream.readline(LONGEST_LINE):
-            entry = entry_of(line)
-            if entry and entry[0] == "segmentcount" and entry[1].isdigit():
-                promised = int(entry[1])
-            elif marker_of(line) == "begin segment":
-                segments.append(_read_segment(stream, magic, len(segments) + 1, given))
-    if len(segments) < max(promised, 1):
-        raise UnreadableFile(f"the OVF promises {promised} segments and holds {len(segments)}: {CUT}")
-    return segments
+        starts = _starts(stream, magic) if magic.has_header else [stream.tell()]
+    return _Segments(path, magic, starts, given)
 
 
-def _read_segment(stream: BinaryIO, magic: Magic, number: int, lattice: Lattice | None) -> OvfSegment:
-    header = read_header(stream, magic, number)
+@dataclass(frozen=True, eq=False)
+class _Segments(Sequence[OvfSegment]):
+    """The segments that begin at these bytes of a file."""
+
+    path: Path
+    magic: Magic
+    starts: list[int]
+    lattice: Lattice | None
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, index: Any) -> Any:
+        number = range(len(self))[index]
+        if isinstance(number, range):
+            return [self[i] for i in number]
+        with checked_file(self.path).open("rb") as stream:
+            stream.seek(self.starts[number])
+            if not self.magic.has_header:
+                return _segment(Header(self.magic, {}, (), 1), read_text(stream, None, 1), self.lattice)
+            header = read_header(stream, self.magic, number + 1)
+            return _segment(header, read_data(stream, header, *_table_of(header)), self.lattice)
+
+
+def _starts(stream: BinaryIO, magic: Magic) -> list[int]:
+    """Return where the header of each segment begins."""
+    starts: list[int] = []
+    promised = 1
+    while line := stream.readline(LONGEST_LINE):
+        entry = entry_of(line)
+        if entry and entry[0] == "segmentcount" and entry[1].isdigit():
+            promised = int(entry[1])
+        elif marker_of(line) == "begin segment":
+            starts.append(stream.tell())
+            header = read_header(stream, magic, len(starts))
+            skip_data(stream, header, math.prod(_table_of(header)))
+    if len(starts) < max(promised, 1):
+        raise UnreadableFile(f"the OVF promises {promised} segments and holds {len(starts)}: {CUT}")
+    return starts
+
+
+def _table_of(header: Header) -> tuple[int, int]:
+    """Return how many rows and columns of numbers follow a header: the places of points stand before their values."""
     if header.is_irregular:
-        data = read_data(stream, header, header.point_count, 3 + header.value_dim)
-    else:
-        nz, ny, nx = header.nodes
-        data = read_data(stream, header, nz * ny * nx, header.value_dim)
-    return _segment(header, data, lattice)
+        return header.point_count, 3 + header.value_dim
+    return math.prod(header.nodes), header.value_dim
 
 
 def _segment(header: Header, data: NDArray[Any], lattice: Lattice | None) -> OvfSegment:

@@ -28,7 +28,38 @@ def read_data(stream: BinaryIO, header: Header, rows: int, columns: int) -> NDAr
     UnreadableFile
         The block is missing, of an unknown kind, damaged, or holds more or fewer numbers than the header says.
     """
-    segment = header.segment
+    kind = _begin(stream, header.segment)
+    if kind == "text":
+        values = read_text(stream, rows * columns, header.segment)
+    else:
+        values = _read_binary(stream, rows * columns, int(kind[-1]), header.segment)
+    return values.reshape(rows, columns)
+
+
+def skip_data(stream: BinaryIO, header: Header, count: int) -> None:
+    """Pass over the data block of ``count`` numbers that follows a header.
+
+    Raises
+    ------
+    UnreadableFile
+        The block is missing or of an unknown kind, or binary numbers do not end where the header says; text is not
+        counted.
+    """
+    kind = _begin(stream, header.segment)
+    if kind == "text":
+        for line in stream:
+            if b"#" in line and (marker_of(line) or "").startswith("end data"):
+                break
+        return
+    size = int(kind[-1])
+    _begin_binary(stream, count, size, header.segment)
+    stream.seek(count * size, os.SEEK_CUR)
+    _end_binary(stream, count, size, header.segment)
+
+
+def _begin(stream: BinaryIO, segment: int) -> str:
+    """Read up to the line ``# Begin: Data ...`` and return the kind of the data."""
+    marker = None
     while line := stream.readline(LONGEST_LINE):
         marker = marker_of(line)
         if marker or (line.strip() and not line.lstrip().startswith(b"#")):
@@ -36,15 +67,11 @@ def read_data(stream: BinaryIO, header: Header, rows: int, columns: int) -> NDAr
     if not line or marker is None or not marker.startswith("begin data"):
         raise UnreadableFile(f"segment {segment} of the OVF has no line '# Begin: Data ...' after its header")
     kind = marker.removeprefix("begin data").strip()
-    if kind == "text":
-        values = read_text(stream, rows * columns, segment)
-    elif kind in ("binary 4", "binary 8"):
-        values = _read_binary(stream, rows * columns, int(kind[-1]), segment)
-    else:
+    if kind not in ("text", "binary 4", "binary 8"):
         raise UnreadableFile(
             f"the data of segment {segment} are of the kind {kind!r}: OVF knows text, binary 4 and binary 8"
         )
-    return values.reshape(rows, columns)
+    return kind
 
 
 def read_text(stream: BinaryIO, count: int | None, segment: int) -> NDArray[np.float64]:
@@ -96,12 +123,24 @@ def _is_number(token: bytes) -> bool:
 
 
 def _read_binary(stream: BinaryIO, count: int, size: int, segment: int) -> NDArray[Any]:
+    order = _begin_binary(stream, count, size, segment)
+    values = np.frombuffer(stream.read(count * size), dtype=f"{order}f{size}")
+    _end_binary(stream, count, size, segment)
+    return values
+
+
+def _begin_binary(stream: BinaryIO, count: int, size: int, segment: int) -> str:
+    """Read the check value and return the byte order; refuse a file that ends before its numbers do."""
     where = f"(segment {segment}, binary {size})"
     order = _byte_order(stream.read(size), size, where)
     needed, there = count * size, bytes_left(stream)
     if there < needed:
         raise UnreadableFile(f"OVF ends after {there:,} of {needed:,} bytes of data {where}: {CUT}.")
-    values = np.frombuffer(stream.read(needed), dtype=f"{order}f{size}")
+    return order
+
+
+def _end_binary(stream: BinaryIO, count: int, size: int, segment: int) -> None:
+    where = f"(segment {segment}, binary {size})"
     line = b"\n"
     while line and not line.strip():
         line = stream.readline(LONGEST_LINE)
@@ -109,10 +148,9 @@ def _read_binary(stream: BinaryIO, count: int, size: int, segment: int) -> NDArr
         raise UnreadableFile(f"the OVF ends without '# End: Data Binary {size}' {where}: {CUT}")
     if not (marker_of(line) or "").startswith("end data"):
         raise UnreadableFile(
-            f"data go on after the {needed:,} bytes that the OVF header promises {where}: its nodes, valuedim or the "
-            "kind of its data are wrong"
+            f"data go on after the {count * size:,} bytes that the OVF header promises {where}: its nodes, valuedim or "
+            "the kind of its data are wrong"
         )
-    return values
 
 
 def _byte_order(check: bytes, size: int, where: str) -> str:
