@@ -166,6 +166,42 @@ class TestEstimate:
         assert set(maps) == {f"helix_f0_map_{name}.tif" for name in ("A", "D", "Ms")}
         assert all(values.ndim == 2 and np.isfinite(values).all() for values in maps.values())
 
+    def test_anchors_stand_below_the_table_and_in_a_csv(self, folder, magtex):
+        regions = ("--roi", "0,0,256,256", "--roi", "256,0,512,512")  # a cell is drawn on 4 pixels
+        code, out, err = magtex("estimate", "helix.ovf", *regions, "--anchors", "a.csv", "--json", "e.json")
+        assert (code, err) == (0, "")
+        _, second = out.split("\n\n")
+        titles, *lines = second.splitlines()
+        assert "period (nm)" in titles
+        assert "4π A/D of stripes" in titles
+        assert [line.split()[2] for line in lines] == ["0,0,256,256", "256,0,512,512"]
+        table = pd.read_csv(folder / "a.csv")
+        assert table["roi"].tolist() == ["0;0;256;256", "256;0;512;512"]
+        assert table["period_value"].tolist() == pytest.approx([17.5 * 4e-9] * 2, rel=0.05)
+        assert table["stripe_angle_value"].tolist() == pytest.approx([90, 90], abs=2)
+        assert table["wall_width_unit"].tolist() == ["m", "m"]
+        keys = {" ".join(row) for row in json.loads((folder / "e.json").read_text())}
+        assert keys == {ESTIMATE_KEYS, f"{ESTIMATE_KEYS} residual"}
+
+    def test_what_the_network_looked_at_is_a_map_of_cells_for_each_constant(self, folder, magtex):
+        code, _, err = magtex("estimate", "helix.ovf", "--roi", "0,0,400,240", "--attention", "looks")
+        assert (code, err) == (0, "")
+        names = {f"helix_f0_0-0-400-240_attention_{name}.tif" for name in ("A", "D", "Ms")}
+        assert {path.name for path in (folder / "looks").iterdir()} == names
+        for name in names:
+            with tifffile.TiffFile(folder / "looks" / name) as tiff:
+                looked, said = tiff.asarray(), json.loads(tiff.pages[0].description)
+            assert looked.shape == (60, 100)
+            assert looked.max() == 1
+            assert said == {"constant": name[-6:-4].strip("_"), "stride_px": [4, 4], "origin_px": [1.5, 1.5]}
+
+    def test_a_csv_that_cannot_be_written_is_told_and_the_rest_is_kept(self, folder, magtex):
+        (folder / "taken").write_text("")
+        code, _, err = magtex("estimate", "helix.ovf", "--anchors", "taken/a.csv", "--csv", "e.csv")
+        assert code == 1
+        assert err.startswith("taken/a.csv: cannot be written")
+        assert (folder / "e.csv").is_file()
+
     def test_without_a_pixel_size_it_refuses_and_with_one_it_answers(self, folder, magtex):
         rgb = (255 * (helix().m[0] + 1) / 2).astype(np.uint8)
         Image.fromarray(rgb).save(folder / "spins.png")

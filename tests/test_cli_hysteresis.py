@@ -11,6 +11,8 @@ from PIL import Image
 
 from napari_magtex.estimate.experiment import Experiment
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 MAGNET = """
 [film]
 shape = [40, 40]
@@ -62,6 +64,36 @@ def test_a_loop_is_written_as_points_figures_and_a_picture(magnet, magtex):
     assert "bounds Hc from above" in out
     assert "wrote loop.csv" in out
     assert sorted(p.name for p in magnet.parent.iterdir()) == ["l", "l.json", "loop.csv", "magnet.toml"]
+
+
+def test_an_estimate_gives_the_constants_and_the_band(magnet, magtex):
+    magnet.write_text(MAGNET.format(Ms="{low = 0.3, high = 0.6}"))
+    quantities = {
+        "A": {"value": 1e-11, "low": 1e-11, "high": 1e-11, "unit": "J/m"},
+        "D": {"value": 0.0, "low": 0.0, "high": 0.0, "unit": "J/m^2"},
+        "Ms": {"value": 0.45e6, "low": 0.3e6, "high": 0.6e6, "unit": "A/m"},
+    }
+    row = {"file": "a.ovf", "frame": 0, "roi": None, "method": "network", "determined": ["A"], "D_sign": 0}
+    Path("estimate.json").write_text(json.dumps([row | quantities]))
+    code, out, err = magtex(
+        "hysteresis", "magnet.toml", "--estimate", "estimate.json", "--out", "loop.csv", "--json", "l.json"
+    )
+    assert (code, err) == (0, "")
+    points = pd.read_csv("loop.csv")
+    assert list(points.columns)[-2:] == ["M_low_A_per_m", "M_high_A_per_m"]
+    last = points.iloc[-1]
+    assert (last.M_low_A_per_m, last.M_high_A_per_m) == pytest.approx((0.3e6, 0.6e6), rel=0.05)
+    (found,) = json.loads(Path("l.json").read_text())
+    assert found["films"] == 3
+    assert found["Ms_A_per_m"] == pytest.approx(0.45e6)
+    assert "Ms was not determined: the middle of its range is used" in out
+
+
+def test_an_estimate_that_cannot_be_read_is_named(magnet, magtex):
+    Path("estimate.json").write_text("no JSON")
+    code, out, err = magtex("hysteresis", "magnet.toml", "--estimate", "estimate.json", "--out", "loop.csv")
+    assert (code, out) == (1, "")
+    assert err.startswith("estimate.json: this is no JSON")
 
 
 def test_a_doubt_about_the_mesh_is_a_warning(magnet, magtex):

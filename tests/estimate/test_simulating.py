@@ -1,19 +1,48 @@
+import errno
+
 import numpy as np
 import pytest
 import torch
+import zarr.storage._local
 
 from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import BadExperiment, MagtexError
+from napari_magtex.estimate import simulate
 from napari_magtex.estimate.experiment import Experiment
-from napari_magtex.estimate.films import film_of
+from napari_magtex.estimate.films import FIGURES, film_of
 from napari_magtex.estimate.sets import Split, parameter_sets
-from napari_magtex.estimate.simulate import films_folder, simulate_films, simulate_state
+from napari_magtex.estimate.simulate import Films, films_folder, films_kept, simulate_films, simulate_state
 
 
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def winding_above(monkeypatch):
+    """Put films in place of relaxed ones, two in a chunk: a helix where D is above a limit, else uniform.
+
+    The function returned sets the limit in J/m^2, and returns the list of (D, T) of all films that are made from then.
+    """
+    made = []
+
+    def replaced(limit):
+        def relax_films(experiment, constants, seeds, **_):
+            ny, nx = experiment.film.shape
+            D = constants[:, list(experiment.parameters).index("D")]
+            made.extend((d, experiment.conditions.temperature_K) for d in D)
+            angle = np.where(D[:, None] > limit, 2 * np.pi * np.arange(nx) / 20, 0)
+            m = np.stack([0 * angle, np.sin(angle), np.cos(angle)], axis=1)[:, :, None].repeat(ny, axis=2)
+            figures = {name: np.ones(len(D), column.dtype) for name, column in FIGURES.items()}
+            return figures | {"m": m.astype(np.float32)}
+
+        monkeypatch.setattr(simulate, "relax_films", relax_films)
+        monkeypatch.setitem(simulate._CELLS_AT_ONCE, "cpu", 2 * 40 * 40)
+        return made
+
+    return replaced
 
 
 def test_lists_of_values_make_their_grid(experiment_with):
@@ -138,6 +167,78 @@ def test_exposures_of_heated_films_do_not_share_a_folder_with_snapshots(fege):
     cold, cold_exposed = (fege(picture={"exposure": exposure}) for exposure in ("snapshot", "averaged"))
     assert films_folder(warm) != films_folder(exposed)
     assert films_folder(cold) == films_folder(cold_exposed)
+
+
+def test_ranges_without_a_texture_are_refused_after_eight_films(experiment_with, own_cache, winding_above):
+    made = winding_above(1.0)
+    e = experiment_with(film={"shape": [40, 40]}, training={"films": 64})
+    with pytest.raises(BadExperiment, match=r"8 of the first 8 films are uniform .* raise D"):
+        drain(simulate_films(e, device="cpu"))
+    assert len(made) == 8
+
+
+@pytest.mark.parametrize(
+    ("sections", "advice"),
+    [
+        ({"conditions": {"field_T": [0, 0, 2]}}, r"2000 mT, and from D\^2/\(2 A Ms\) = 1250 mT on nothing winds"),
+        ({"parameters": {"D_mJ_per_m2": {"low": 0.1, "high": 0.3}}}, "helix, 251 nm, is longer than the film, 160 nm"),
+    ],
+)
+def test_what_to_change_is_said(experiment_with, own_cache, winding_above, sections, advice):
+    winding_above(1.0)
+    with pytest.raises(BadExperiment, match=advice):
+        drain(simulate_films(experiment_with(film={"shape": [40, 40]}, **sections), device="cpu"))
+
+
+def test_in_heat_films_are_tried_cold_before_any_is_heated(experiment_with, own_cache, winding_above):
+    made = winding_above(1.0)
+    hot = experiment_with(film={"shape": [40, 40]}, conditions={"temperature_K": 265}, training={"films": 64})
+    with pytest.raises(BadExperiment, match="8 of the first 8 films are uniform"):
+        drain(simulate_films(hot, device="cpu"))
+    assert [T for _, T in made] == 8 * [0]
+
+
+def test_the_sets_that_wind_most_come_first_so_one_of_them_is_enough(experiment_with, own_cache, winding_above):
+    made = winding_above(2.3e-3)
+    D = [0.2 * n for n in range(1, 13)]  # the last, in the last chunk, alone winds
+    e = experiment_with(film={"shape": [40, 40]}, parameters={"A_pJ_per_m": 8, "D_mJ_per_m2": {"values": D}})
+    work = simulate_films(e, device="cpu")
+    first = next(step for step in work if isinstance(step, Films))
+    work.close()
+    assert sorted(d for d, _ in made) == pytest.approx([1e-3 * d for d in D[4:]])
+    assert sorted(first.constants[:, 1]) == pytest.approx([1e-3 * d for d in D[4:]])
+    assert [m[1].std() > 0.5 for m in first.m] == list(first.constants[:, 1] > 2.3e-3)
+    assert films_kept(e) == 8
+    drain(simulate_films(e, device="cpu"))
+    assert sorted(d for d, _ in made[8:12]) == pytest.approx([1e-3 * d for d in D[:4]])  # the training films left
+
+
+@pytest.mark.parametrize("written", [0, 8])
+def test_a_full_disk_says_what_is_kept_and_the_next_run_goes_on(
+    experiment_with, own_cache, winding_above, monkeypatch, written
+):
+    made = winding_above(0.0)
+    e = experiment_with(film={"shape": [40, 40]}, training={"films": 12, "calibration": 10, "test": 1})
+    put = zarr.storage._local._put
+
+    def full(path, value, *rest, **more):
+        if films_kept(e) >= written and "/m/c/" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return put(path, value, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zarr.storage._local, "_put", full)
+        with pytest.raises(MagtexError) as told:
+            drain(simulate_films(e, device="cpu"))
+    assert f"train.zarr cannot be written (No space left on device); {written} of its 12 films are done" in str(
+        told.value
+    )
+    assert str(own_cache) in str(told.value)
+    assert films_kept(e) == written
+    made.clear()
+    films = drain(simulate_films(e, device="cpu"))
+    assert [len(f.m) for f in films] == [12, 10, 1]
+    assert len(made) == 23 - written
 
 
 def test_a_cache_that_cannot_be_written_says_so(experiment_with, tmp_path, monkeypatch):

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.utils.notifications import notification_manager
+from npe2 import PluginManager
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPushButton
 
 from napari_magtex.errors import ModelUnavailable
 from napari_magtex.picture import Contrast
 from napari_magtex.results import Estimate, Provenance, Quantity
-from napari_magtex.widgets.estimate import EstimateDock
+from napari_magtex.widgets.estimate import ATTENTION, EstimateDock
 from napari_magtex.widgets.tables import GREY, EstimateTable, estimate_row
 
 
@@ -82,6 +84,29 @@ def test_maps_lie_over_the_windows_that_they_come_from(dock_in, qtbot, frame, tu
             assert np.all(centre + half <= (112.5, 144.5))
             np.testing.assert_allclose(layer.data_to_world((row, column)), image.data_to_world(centre), atol=1e-9)
     assert [layer.visible for layer in layers] == [True, False, False]
+
+
+def test_what_an_answer_hangs_on_lies_over_its_region_and_anchors_stand_beside(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    image = dock.viewer.add_image(frame, scale=(4, 4), translate=(100, 7), units=("nm", "nm"), name="film")
+    square = np.add([[40, 80], [40, 320], [280, 320], [280, 80]], (100, 7))
+    dock.viewer.add_shapes([square], shape_type="rectangle", units=("nm", "nm"), name="roi")
+    dock.form.roi.value = dock.viewer.layers["roi"]
+    run(dock, qtbot)
+    assert dock.anchors.text().startswith("Without the network: period (nm): ")
+    period = float(dock.anchors.text().split("(nm): ")[1].split()[0])
+    assert period == pytest.approx(18 * 4, rel=0.1)
+    assert "ring" in dock.anchors.toolTip()
+    assert dock.onward.isEnabled()
+    button = next(b for b in dock.onward.findChildren(QPushButton) if b.text() == ATTENTION)
+    button.click()
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
+    layers = [layer for layer in dock.viewer.layers if layer.name.startswith("attention for ")]
+    assert [layer.name.split()[2].rstrip(":") for layer in layers] == list(dock.rows[0].maps.names)
+    y0, x0 = dock.results()[0].provenance.roi[1], dock.results()[0].provenance.roi[0]
+    first = layers[0].data_to_world((0, 0))
+    np.testing.assert_allclose(first, image.data_to_world((y0, x0)), atol=1e-6)
+    assert np.nanmax(layers[0].data) == pytest.approx(1)
 
 
 def test_without_a_pixel_size_it_asks_and_refuses(dock_in, qtbot, frame) -> None:
@@ -197,3 +222,31 @@ def test_what_one_region_refuses_does_not_lose_the_others(dock_in, qtbot, frame)
     run(dock, qtbot)
     assert [row.estimate.provenance.roi for row in dock.rows] == [(0, 0, 100, 100)]
     assert last_notice().startswith("region 1: ")
+
+
+def test_a_row_opens_the_docks_that_go_on_with_it_filled(dock_in, qtbot, frame) -> None:
+    manager = PluginManager.instance()
+    manager.discover()
+    manager.enable("napari-magtex")
+    dock = dock_in()
+    assert not dock.onward.isEnabled()
+    dock.viewer.add_image(frame, scale=(4, 4), units=("nm", "nm"), name="film")
+    shapes = [[[0, 0], [0, 400], [400, 400], [400, 0]], [[0, 40], [0, 460], [440, 460], [440, 40]]]
+    dock.viewer.add_shapes(shapes, units=("nm", "nm"), name="roi")
+    dock.form.roi.value = dock.viewer.layers["roi"]
+    run(dock, qtbot)
+    assert not dock.onward.isEnabled()  # two rows, none chosen
+    dock.view.selectRow(1)
+    assert dock.onward.isEnabled()
+    _, check, hysteresis = dock.onward.findChildren(QPushButton)
+    check.click()
+    hysteresis.click()
+    opened = {type(widget).__name__: widget for widget in dock.viewer.window.dock_widgets.values()}
+    assert opened["CheckDock"].estimated is dock.rows[1].area
+    for each in (opened["CheckDock"], opened["HysteresisDock"]):
+        assert each.constants.name == "tiny-lorentz"
+        assert each.constants.material().values["A"] == dock.rows[1].estimate.A.value
+    dock.view.selectRow(0)
+    check.click()
+    assert len(dock.viewer.window.dock_widgets) == 3
+    assert opened["CheckDock"].estimated is dock.rows[0].area

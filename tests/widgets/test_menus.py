@@ -10,7 +10,12 @@ from npe2 import PluginManager, PluginManifest
 
 MENUS = {
     "napari/layers/classify": {"napari-magtex.classify", "napari-magtex.state_map", "napari-magtex.learn"},
-    "napari/layers/measure": {"napari-magtex.estimate"},
+    "napari/layers/measure": {
+        "napari-magtex.estimate",
+        "napari-magtex.train",
+        "napari-magtex.check",
+        "napari-magtex.hysteresis",
+    },
     "napari/layers/data": {"napari-magtex.read_calibration"},
     "napari/layers/visualize": {"napari-magtex.show_components", "napari-magtex.show_vectors"},
     "napari/file/io_utilities": {"napari-magtex.open_spin_picture"},
@@ -42,7 +47,18 @@ def test_the_menus_hold_our_commands(manifest, make_napari_viewer) -> None:
         assert commands <= found
 
 
-@pytest.mark.parametrize("name", ["Classify state…", "Map states…", "Teach states…", "Estimate parameters…"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Classify state…",
+        "Map states…",
+        "Teach states…",
+        "Estimate parameters…",
+        "New experiment…",
+        "Check by simulation…",
+        "Predict hysteresis…",
+    ],
+)
 def test_a_dock_opens_from_its_menu_and_closes(manifest, make_napari_viewer, name) -> None:
     viewer = make_napari_viewer()
     dock, widget = viewer.window.add_plugin_dock_widget("napari-magtex", name)

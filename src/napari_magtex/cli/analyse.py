@@ -15,7 +15,7 @@ import typer
 
 from napari_magtex import __version__
 from napari_magtex.cli import tables
-from napari_magtex.cli.console import Outcome, Report, answer_each, finish, gather, show
+from napari_magtex.cli.console import Outcome, Report, answer_each, fail, finish, gather, show
 from napari_magtex.cli.options import (
     Cluster,
     ContrastOption,
@@ -36,6 +36,7 @@ from napari_magtex.picture import Contrast, Picture, Region
 
 if TYPE_CHECKING:
     from napari_magtex.classify.predict import Classifier
+    from napari_magtex.estimate.anchors import Anchors
     from napari_magtex.results import Estimate, Verdict
 
 FILES_A_TASK = 16  # of a cluster: enough to fill a batch or two, few enough to share evenly
@@ -208,21 +209,34 @@ def estimate(
     maps: Annotated[
         Path | None, typer.Option(file_okay=False, metavar="DIR", help="Write maps of A, D and Ms, one TIFF each.")
     ] = None,
+    attention: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, metavar="DIR", help="Write where the network looked, one TIFF a constant."),
+    ] = None,
+    anchors: Annotated[
+        Path | None, typer.Option(dir_okay=False, metavar="FILE", help="Write what no network is needed for as CSV.")
+    ] = None,
 ) -> None:
-    """Estimate A, D and Ms of pictures, frames and textures; of a texture by its torque balance too."""
+    """Estimate A, D and Ms of pictures, frames and textures; of a texture by its torque balance too.
+
+    A second table holds what can be measured without a network: period, direction, walls, domains.
+    """
     usable(device)
     if estimator is not None:
         known_estimator(estimator)
     from napari_magtex.classify.predict import classify as verdicts_of
     from napari_magtex.cli.maps import Folder
+    from napari_magtex.estimate.anchors import anchors as anchors_of
     from napari_magtex.estimate.predict import Estimator
     from napari_magtex.estimate.predict import estimate as estimate_windows
+    from napari_magtex.estimate.saliency import saliency
     from napari_magtex.estimate.torque_balance import torque_balance
     from napari_magtex.inputs import open_inputs
 
     load = cache(lambda name: Estimator.load(name, device=device))
-    folder = Folder(maps) if maps else None
+    folder, looks = (Folder(path) if path else None for path in (maps, attention))
     notes: list[str] = []
+    measured: list[Anchors] = []
 
     def with_contrast(picture: Picture, report: Report) -> Picture:
         if picture.contrast is not None:
@@ -232,6 +246,7 @@ def estimate(
 
     def answer(path: str, report: Report) -> list[Estimate]:
         rows: list[Estimate] = []
+        found_here: list[Anchors] = []
         size = None if pixel_size is None else pixel_size * 1e-9
         for found in open_inputs(path, contrast=contrast.contrast, pixel_size=size):
             picture = with_contrast(found.picture, report)
@@ -239,21 +254,55 @@ def estimate(
             for part in cut(picture, roi):
                 estimation = drain(estimate_windows(part, used), report)
                 rows.append(estimation.estimate)
+                found_here.append(anchors_of(part, used.experiment))
                 if folder:
                     folder.write_maps(part, estimation.maps)
+                if looks:
+                    looks.write_saliency(part, drain(saliency(part, used), report))
             if found.texture is not None:
                 name, frame = picture.name, picture.frame
                 try:
                     rows.append(torque_balance(found.texture, used.experiment, field, name=name, frame=frame))
                 except Unsuitable as error:  # the network's answer stands all the same
                     notes.append(f"note on {path}: no torque balance: {error}")
+        measured.extend(found_here)
         return rows
 
     estimates, code = answer_each(paths, answer)
     for note in notes:
         typer.echo(note, err=True)
     show(tables.ESTIMATES, [tables.estimate_row(row) for row in estimates])
+    show_anchors(measured)
+    if anchors:
+        code = write_anchors(measured, anchors) or code
     finish(estimates, code, json, csv)
+
+
+def show_anchors(measured: Sequence[Anchors]) -> None:
+    """Print a row for each region, a column for each anchor that one of them has."""
+    rows = [{caption: text for caption, text, _ in found.rows()} for found in measured]
+    captions = list(dict.fromkeys(caption for row in rows for caption in row))
+    if not captions:
+        return
+    typer.echo()
+    cells = []
+    for found, row in zip(measured, rows, strict=True):
+        origin = found.provenance
+        roi = ",".join(map(str, origin.roi or ()))
+        cells.append([origin.file, str(origin.frame), roi, *(row.get(caption, "") for caption in captions)])
+    show(("file", "frame", "roi", *captions), cells)
+
+
+def write_anchors(measured: Sequence[Anchors], path: Path) -> int:
+    """Write a row for each region as CSV; return the exit code, 1 where it cannot be written."""
+    from napari_magtex.results import write_csv
+
+    try:
+        write_csv(measured, path)
+    except OSError as error:
+        fail(path, MagtexError(f"cannot be written ({error.strerror})"))
+        return 1
+    return 0
 
 
 def cut(picture: Picture, regions: Sequence[Region] | None) -> list[Picture]:

@@ -1,4 +1,4 @@
-"""Pictures that the command line leaves in a folder: attention as PNG, maps of the constants as TIFF."""
+"""Pictures that the command line leaves in a folder: a classifier's attention as PNG, maps of constants as TIFF."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_magtex.errors import MagtexError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_magtex.classify.predict import Classifier
-    from napari_magtex.estimate.predict import ParameterMaps
+    from napari_magtex.estimate.saliency import Saliency
+    from napari_magtex.estimate.windows import ParameterMaps
     from napari_magtex.picture import Picture
     from napari_magtex.results import Verdict
 
@@ -40,13 +43,26 @@ class Folder:
 
         A pixel is the stride of the windows; where they lie in the picture stands in the TIFF's description, in JSON.
         """
+        place = {"window_px": maps.window_px, "stride_px": maps.stride_px, "origin_px": maps.origin}
+        self._write_each(picture, "map", maps.names, maps.values, place)
+
+    def write_saliency(self, picture: Picture, looked: Saliency) -> None:
+        """Write which places the answer for each constant hangs on, 0 to 1, NaN outside the region.
+
+        A pixel is a cell of the film; where the cells lie in the picture stands in the TIFF's description, in JSON.
+        """
+        place = {"stride_px": looked.scale, "origin_px": looked.offset}
+        self._write_each(picture, "attention", looked.names, looked.values, place)
+
+    def _write_each(
+        self, picture: Picture, what: str, names: Sequence[str], values: NDArray[Any], place: dict[str, Any]
+    ) -> None:
         from tifffile import imwrite
 
-        stem = self._file(picture, "map")
-        place = {"window_px": maps.window_px, "stride_px": maps.stride_px, "origin_px": maps.origin}
-        for name, values in zip(maps.names, maps.values, strict=True):
+        stem = self._file(picture, what)
+        for name, one in zip(names, values, strict=True):
             path = stem.with_name(f"{stem.name}_{name}.tif")
-            imwrite(path, values.astype("float32"), description=json.dumps({"constant": name} | place), metadata=None)
+            imwrite(path, one.astype("float32"), description=json.dumps({"constant": name} | place), metadata=None)
 
     def _file(self, picture: Picture, what: str) -> Path:
         """Return <stem>_f<frame>[_<roi>]_<what>, numbered where two inputs share a stem."""

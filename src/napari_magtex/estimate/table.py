@@ -9,7 +9,7 @@ carries a checksum.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -59,6 +59,17 @@ class Table:
             table._lengthen(experiment, split)
         return table
 
+    @classmethod
+    def at(cls, path: Path) -> Table:
+        """Open the table that is there, whatever its experiment, to look at it.
+
+        Raises
+        ------
+        MagtexError
+            Something else is there, or it cannot be read.
+        """
+        return cls(path, _group(path))
+
     def __len__(self) -> int:
         return self._array("done").shape[0]
 
@@ -89,8 +100,14 @@ class Table:
             return False
 
     def write(self, rows: slice, films: Mapping[str, NDArray[Any]]) -> None:
-        """Store a chunk of films, and mark it when all of it is there."""
-        with _writing(self.path):
+        """Store a chunk of films, and mark it when all of it is there.
+
+        Raises
+        ------
+        MagtexError
+            The disk is full, or cannot be written; the chunks before are kept.
+        """
+        with _writing(self.path, lambda: f"{int(self.read('done').sum())} of its {len(self)} films are done, and "):
             for name, values in films.items():
                 self._array(name)[rows] = values
             self._array("done")[rows] = True
@@ -186,12 +203,12 @@ def _refuse_others(path: Path, about: Mapping[str, Any], experiment: Experiment,
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Say what to do where the disk refuses."""
+def _writing(path: Path, kept: Callable[[], str] = str) -> Iterator[None]:
+    """Say what to do where the disk refuses, after how much is ``kept``, which is asked then alone."""
     try:
         yield
     except OSError as error:
         raise MagtexError(
-            f"{path} cannot be written ({error.strerror or error}); what is there is kept: make room, or choose "
-            "another place, and start again"
+            f"{path} cannot be written ({error.strerror or error}); {kept()}what is there is kept: make room, or "
+            "choose another place, and start again"
         ) from error

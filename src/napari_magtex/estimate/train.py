@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor
 
-from napari_magtex.compute import Device, Progress, cache_folder, torch_device
-from napari_magtex.errors import BadExperiment
+from napari_magtex.compute import Device, Progress, cache_folder, drain, torch_device
+from napari_magtex.errors import BadExperiment, MagtexError
 from napari_magtex.estimate.calibration import Intervals
 from napari_magtex.estimate.channels import CHANNELS
 from napari_magtex.estimate.checkpoint import Checkpoint
@@ -22,7 +24,8 @@ from napari_magtex.estimate.drawing import draw, draw_channels
 from napari_magtex.estimate.estimator import Estimator, card_of
 from napari_magtex.estimate.evaluate import Seen, calibrate, familiarise, held_out_figures
 from napari_magtex.estimate.experiment import Experiment
-from napari_magtex.estimate.network import WindowNetwork, build
+from napari_magtex.estimate.network import WindowNetwork, Windows, build
+from napari_magtex.estimate.pace import timed
 from napari_magtex.estimate.sets import Split
 from napari_magtex.estimate.simulate import Films, simulate_films
 from napari_magtex.estimate.spectrum import is_uniform
@@ -32,14 +35,42 @@ from napari_magtex.picture import Contrast
 CROP, BATCH = 64, 32  # cells a side, crops in a step
 LEARNING_RATE = {"windows-cnn": 3e-3, "wang2020": 1e-3}
 _SAVE_EVERY = 50  # steps
+_TOLD = 200  # times in a training that its loss is told
+_STEP_SECONDS: dict[tuple[object, ...], float] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class SampleFilms:
+    """Some of the films that are learned from, as the network sees them.
+
+    ``values`` (n, channels, ny, nx) with the noise of the experiment's dose; ``constants`` (n, constants) in SI units,
+    a column for each of ``experiment.parameters``; ``uniform`` (n,), which have no texture.
+    """
+
+    values: NDArray[np.float32]
+    constants: NDArray[np.float64]
+    uniform: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """How well a network does after so many steps of all, on the mean over those since the last such event.
+
+    ``error`` is that of the constants of crops, in percent of their ranges.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    error: float
 
 
 def train_estimator(
     experiment: Experiment, out: str | Path, *, device: Device | str = Device.AUTO
-) -> Iterator[Progress | Path]:
+) -> Iterator[Progress | SampleFilms | Learned | Path]:
     """Make an estimator for an experiment, from nothing to its file.
 
-    Films and checkpoints stay in the cache: a run that was stopped goes on where it was.
+    Films and checkpoints stay in the cache: a run that was stopped goes on where it was, to the same result.
 
     Parameters
     ----------
@@ -50,38 +81,92 @@ def train_estimator(
 
     Yields
     ------
-    Progress after each chunk of films and each step of training, and last the file's path.
+    Progress after each chunk of films and each step of training, with the time left; the `SampleFilms` once the first
+    eight are there, `Learned` up to two hundred times, and last the file's path.
 
     Raises
     ------
     BadExperiment
-        Nothing varies, no film has a texture, or the contrast cannot be drawn yet.
+        Nothing varies, none of the first films has a texture, or the contrast cannot be drawn yet.
+    MagtexError
+        The disk is full: what was finished is kept.
+    """
+    out = Path(out)
+    refuse_untrainable(experiment)
+    with _writing(out, "nothing was begun"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        (probe := out.with_name(f".{out.name}.part")).touch()
+        probe.unlink()
+    yield Progress(0, 1, "timing a step of training")
+    later = experiment.training.steps * step_seconds(experiment, device)
+    films: list[Films] = []
+    for step in timed(simulate_films(experiment, device=device), "simulating", later):
+        if isinstance(step, Films):
+            yield _sample(step, experiment)
+        elif isinstance(step, list):
+            films = step
+        elif isinstance(step, Progress):
+            yield step
+    yield Progress(0, 1, "drawing pictures")
+    seen = {f.split: see(f, experiment) for f in films}
+    network = _new_network(experiment).to(torch_device(device))
+    began = time.perf_counter()
+    yield from timed(fit(network, seen[Split.TRAIN], experiment, device=device), "training")
+    seconds = round(time.perf_counter() - began, 1)
+    yield Progress(0, 1, "calibrating")
+    estimator = calibrated(network, seen, experiment, out.stem, training_seconds=seconds)
+    with _writing(out, f"films and training are kept in {checkpoint_path(experiment).parents[1]}"):
+        estimator.save(out)
+    yield out
+
+
+def refuse_untrainable(experiment: Experiment) -> None:
+    """Say what cannot be trained before anything is simulated.
+
+    Raises
+    ------
+    BadExperiment, MagtexError
+        Nothing varies, or the contrast cannot be drawn (yet, or on films of this size).
     """
     if not experiment.estimated:
         raise BadExperiment("[parameters] every constant is a number: give ranges for those to estimate")
     draw(np.ones((3, *experiment.film.shape), np.float32), experiment.parameters["Ms"].low, experiment)
-    films: list[Films] = []
-    for step in simulate_films(experiment, device=device):
-        if isinstance(step, Progress):
-            yield step
-        else:
-            films = step
-    yield Progress(0, 1, "drawing pictures")
-    seen = {f.split: see(f, experiment) for f in films}
-    if all(is_uniform(m, Contrast.SPIN) for m in seen[Split.TRAIN].m):
-        raise BadExperiment("no film of the ranges has a texture: every one relaxes to a uniform state")
-    name = experiment.training.network
+
+
+def checkpoint_path(experiment: Experiment) -> Path:
+    """Return where the cache keeps the state of a training."""
+    folder = cache_folder() / "estimator" / f"training-{experiment.hash()}"
+    return folder / f"{experiment.training.network}.safetensors"
+
+
+def step_seconds(experiment: Experiment, device: Device | str) -> float:
+    """Return how long a step of training takes here and now: measured once in a process for each network and crop."""
+    contrast, place = experiment.picture.contrast, torch_device(device)
+    shape = (BATCH, CHANNELS[contrast], *[min(CROP, *experiment.film.shape)] * 2)
+    key = (experiment.training.network, len(experiment.estimated), shape, place)
+    if key not in _STEP_SECONDS:
+        network = _new_network(experiment).to(place)
+        optimiser = torch.optim.AdamW(network.parameters())
+        batch, target = torch.ones(shape, device=place), torch.zeros(BATCH, len(experiment.estimated), device=place)
+        for _ in range(2):  # the first one prepares what later ones find
+            began = time.perf_counter()
+            with torch.random.fork_rng():
+                float(_learn(network, optimiser, batch, target)[0])
+            _STEP_SECONDS[key] = time.perf_counter() - began
+    return _STEP_SECONDS[key]
+
+
+def _new_network(experiment: Experiment) -> WindowNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(experiment.start.seed)
-        network = build(name, CHANNELS[experiment.picture.contrast], len(experiment.estimated))
-    network.to(torch_device(device))
-    began = time.perf_counter()
-    yield from fit(network, seen[Split.TRAIN], experiment, device=device)
-    seconds = round(time.perf_counter() - began, 1)
-    yield Progress(0, 1, "calibrating")
-    estimator = calibrated(network, seen, experiment, Path(out).stem, training_seconds=seconds)
-    estimator.save(Path(out))
-    yield Path(out)
+        channels = CHANNELS[experiment.picture.contrast]
+        return build(experiment.training.network, channels, len(experiment.estimated))
+
+
+def _sample(films: Films, experiment: Experiment) -> SampleFilms:
+    Ms = films.constants[:, list(experiment.parameters).index("Ms")]
+    values = draw_channels(films.m, Ms, experiment, dose=experiment.picture.dose)
+    return SampleFilms(values, films.constants, np.array([is_uniform(m, Contrast.SPIN) for m in films.m]))
 
 
 def see(films: Films, experiment: Experiment) -> Seen:
@@ -104,7 +189,9 @@ def see(films: Films, experiment: Experiment) -> Seen:
     return Seen(draw_channels(m, Ms, experiment, dose=dose), m, unit)
 
 
-def fit(network: WindowNetwork, seen: Seen, experiment: Experiment, *, device: Device | str) -> Iterator[Progress]:
+def fit(
+    network: WindowNetwork, seen: Seen, experiment: Experiment, *, device: Device | str
+) -> Generator[Progress | Learned, None, None]:
     """Train a network in place, from its last checkpoint if there is one.
 
     Every step draws its crops from a generator of its own, so that a run that was stopped ends as one that was not.
@@ -112,10 +199,11 @@ def fit(network: WindowNetwork, seen: Seen, experiment: Experiment, *, device: D
     place, settings = torch_device(device), experiment.training
     values, truth = torch.as_tensor(seen.values), torch.as_tensor(seen.unit, dtype=torch.float32)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.01)
-    folder = cache_folder() / "estimator" / f"training-{experiment.hash()}"
-    checkpoint = Checkpoint(folder / f"{settings.network}.safetensors", network, optimiser)
-    first = checkpoint.restore()
+    checkpoint = Checkpoint(checkpoint_path(experiment), network, optimiser)
+    first = saved = checkpoint.restore()
     network.train()
+    told = max(1, settings.steps // _TOLD)
+    since: list[tuple[float, float]] = []  # loss and error of the steps since the last event
     error = math.nan
     for step in range(first, settings.steps):
         generator = torch.Generator().manual_seed(experiment.start.seed * 1_000_003 + step)
@@ -126,18 +214,44 @@ def fit(network: WindowNetwork, seen: Seen, experiment: Experiment, *, device: D
         target = truth[chosen].to(place)
         with torch.random.fork_rng():
             torch.manual_seed(step)  # of the dropout
-            windows = network(batch)
-        loss = network.loss(windows, target)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
+            loss, windows = _learn(network, optimiser, batch, target)
         now = float((windows.over(torch.ones_like(windows.mean[:, 0]))[0] - target).abs().mean().detach())
+        since.append((float(loss), 100 * now))
         error = now if math.isnan(error) else 0.95 * error + 0.05 * now
         if (step + 1) % _SAVE_EVERY == 0 or step + 1 == settings.steps:
-            checkpoint.save(step + 1)
-        yield Progress(step + 1, settings.steps, f"training: crops err by {100 * error:.1f} % of the ranges")
+            with _writing(checkpoint.path, f"the films and {saved} of {settings.steps} steps of training are kept"):
+                checkpoint.save(step + 1)
+            saved = step + 1
+        yield Progress(step + 1, settings.steps, f"training, error {100 * error:.1f} % of the ranges")
+        if (step + 1) % told == 0 or step + 1 == settings.steps:
+            yield Learned(step + 1, settings.steps, *(float(mean) for mean in np.mean(since, axis=0)))
+            since.clear()
     network.eval()
+
+
+def _learn(
+    network: WindowNetwork, optimiser: torch.optim.Optimizer, batch: Tensor, target: Tensor
+) -> tuple[Tensor, Windows]:
+    """Take one step down the loss of a batch; return the loss, and what the network said before it."""
+    windows = network(batch)
+    loss = network.loss(windows, target)
+    optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    optimiser.step()
+    return loss.detach(), windows
+
+
+@contextmanager
+def _writing(path: Path, kept: str) -> Iterator[None]:
+    """Say what is kept where the disk refuses, and what to do."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise MagtexError(
+            f"{path} cannot be written ({why}); {kept}: make room, or choose another place, and start again"
+        ) from error
 
 
 def calibrated(
@@ -209,11 +323,12 @@ def main() -> None:
     tables["training"] |= changes
     with Bar() as bar:
         task = bar.add_task("starting")
-        for step in train_estimator(Experiment.from_dict(tables), given.out, device=given.device):
-            if isinstance(step, Progress):
-                bar.update(task, completed=step.done, total=step.total, description=step.what)
-            else:
-                bar.console.print(f"{step} written")
+
+        def report(step: Progress) -> None:
+            bar.update(task, completed=step.done, total=step.total, description=step.what)
+
+        path = drain(train_estimator(Experiment.from_dict(tables), given.out, device=given.device), report)
+        bar.console.print(f"{path} written")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
-from napari.utils.colormaps import Colormap, ensure_colormap
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QPushButton, QWidget
 
@@ -23,6 +22,7 @@ from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import in_brief, part_of, picture_of, shown_frame, stack_shape
 from napari_magtex.widgets.plots import StateTrack, VerdictChart
+from napari_magtex.widgets.veil import veil
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -195,17 +195,10 @@ class ClassifyDock(Dock):
             heatmap.values[(np.newaxis,) * len(stack_shape(view.image))],
             f"attention to {heatmap.state.caption}: {view.image.name}",
             part_of(view.image, view.frame, origin=corner),
-            colormap=_veil(),
+            colormap=veil(),
             contrast_limits=(0, 1),
             blending="translucent_no_depth",
         )
-
-
-def _veil() -> Colormap:
-    """Return a colour map that lets the picture through where nothing is told."""
-    colours = np.array(ensure_colormap("inferno").colors)
-    colours[:, 3] = np.linspace(0, 0.8, len(colours))
-    return Colormap(colours, name="attention")
 
 
 def headline(verdict: Verdict) -> str:

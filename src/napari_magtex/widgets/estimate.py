@@ -10,25 +10,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QDoubleSpinBox, QFileDialog, QPushButton, QWidget
 
 from napari_magtex.compute import Device, Progress, drain
 from napari_magtex.errors import MagtexError, ModelUnavailable, UncalibratedPicture, Unsuitable, UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.widgets.choices import DEVICES, Choice
-from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
+from napari_magtex.widgets.dock import Dock, button_row, row_of, wrapped_label
 from napari_magtex.widgets.layers import pixel_size_of
 from napari_magtex.widgets.pictures import part_of, picture_of, source_name, stack_shape, texture_of
 from napari_magtex.widgets.tables import UNITS, EstimateTable, estimate_row, table_view
+from napari_magtex.widgets.veil import veil
 from napari_magtex.widgets.worker import tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_magtex.estimate.predict import ParameterMaps
+    from napari_magtex.estimate.anchors import Anchors
+    from napari_magtex.estimate.experiment import Experiment
+    from napari_magtex.estimate.predict import Estimator, ParameterMaps
+    from napari_magtex.estimate.saliency import Saliency
     from napari_magtex.results import Estimate
 
 BY_CONTRAST = "The one for the contrast"
+CHECK, HYSTERESIS = "Check by simulation…", "Predict hysteresis…"  # as the manifest names them
+ATTENTION = "Show attention"
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,26 @@ class Area:
 
 @dataclass(frozen=True)
 class Row:
-    """One answer for an area; maps where the method makes them."""
+    """One answer for an area, and whose it is; maps and anchors where the network answers."""
 
     area: Area
     estimate: Estimate
+    estimator: Estimator
     maps: ParameterMaps | None = None
+    anchors: Anchors | None = None
+
+    @property
+    def experiment(self) -> Experiment:
+        """What the estimator was trained for."""
+        return self.estimator.experiment
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the answer for an area hangs on."""
+
+    area: Area
+    saliency: Saliency
 
 
 class EstimateDock(Dock):
@@ -81,12 +102,23 @@ class EstimateDock(Dock):
         self.form.rows.insertRow(last + 3, "", self.maps)
         self.form.frames.value = False
 
-        self.table, self.remark = EstimateTable(), wrapped_label()
-        self.column.addWidget(table_view(self.table), stretch=1)
+        self.table, self.remark, self.anchors = EstimateTable(), wrapped_label(), wrapped_label()
+        self.view = table_view(self.table)
+        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.onward = button_row(
+            {ATTENTION: self._on_attention, CHECK: self._on_check, HYSTERESIS: self._on_hysteresis}
+        )
+        self.column.addWidget(self.view, stretch=1)
+        self.column.addWidget(self.anchors)
         self.column.addWidget(self.remark)
+        self.column.addWidget(self.onward)
         self.column.addWidget(self.save_row("csv", "json"))
         self.form.layer.currentIndexChanged.connect(self._on_layer)
+        if (selection := self.view.selectionModel()) is not None:
+            selection.selectionChanged.connect(self._show_onward)
         self._on_layer()
+        self._show_onward()
 
     def _estimator_row(self) -> QWidget:
         browse = QPushButton("Open…")
@@ -143,7 +175,10 @@ class EstimateDock(Dock):
         return _estimates(areas, self.estimator.value, self.device.value)
 
     def take(self, answer: Any) -> None:
-        """Show a row as it comes, and lay its maps over the picture."""
+        """Show a row as it comes, and lay its maps over the picture; or lay over it what an answer hangs on."""
+        if isinstance(answer, Told):
+            self._add_attention(answer)
+            return
         self.rows.append(answer)
         self._show()
         if answer.maps is not None and self.maps.isChecked():
@@ -165,6 +200,45 @@ class EstimateDock(Dock):
             f"{refused} of {len(self.rows)} rows are not applicable: contrast, scale or texture are not those of the "
             "estimator's experiment."
         )
+        self._show_onward()
+
+    def chosen(self) -> Row | None:
+        """Return the row selected, or the only one."""
+        if len(self.rows) == 1:
+            return self.rows[0]
+        selection = self.view.selectionModel()
+        numbers = [index.row() for index in selection.selectedRows()] if selection is not None else []
+        return self.rows[numbers[0]] if numbers else None
+
+    def _show_onward(self, _event: Any = None) -> None:
+        row = self.chosen()
+        self.onward.setEnabled(row is not None)
+        self.onward.setToolTip("" if row else "Select a row of the table")
+        told = row.anchors.rows() if row and row.anchors else []
+        self.anchors.setText("Without the network: " + "; ".join(f"{caption}: {text}" for caption, text, _ in told))
+        self.anchors.setToolTip("<br>".join(f"{caption}: {how}" for caption, _, how in told))
+        self.anchors.setVisible(bool(told))
+
+    def _on_attention(self, _checked: bool = False) -> None:
+        if (row := self.chosen()) and row.maps is None:
+            tell(Unsuitable("the torque balance asks every cell alike: select a row of the network"))
+        elif row:
+            self.runner.run(_attention(row))
+
+    def _on_check(self, _checked: bool = False) -> None:
+        if row := self.chosen():
+            self._open(CHECK).fill(row.area, row.estimate, row.experiment)
+
+    def _on_hysteresis(self, _checked: bool = False) -> None:
+        if row := self.chosen():
+            self._open(HYSTERESIS).fill(row.estimate, row.experiment)
+
+    def _open(self, name: str) -> Any:
+        """Return the dock of a name, opened or brought to the front."""
+        dock, widget = self.viewer.window.add_plugin_dock_widget("napari-magtex", name, tabify=True)
+        dock.show()
+        dock.raise_()
+        return widget
 
     def _add_maps(self, row: Row) -> None:
         maps, area = row.maps, row.area
@@ -183,6 +257,21 @@ class EstimateDock(Dock):
                 opacity=0.6,
                 visible=name == maps.names[0],  # the others would hide it
                 interpolation2d="nearest",
+            )
+
+    def _add_attention(self, told: Told) -> None:
+        saliency, area = told.saliency, told.area
+        lead = (np.newaxis,) * len(stack_shape(area.image))
+        placement = part_of(area.image, area.frame, origin=saliency.offset, step=saliency.scale)
+        for name, values in zip(saliency.names, saliency.values, strict=True):
+            self.add_result(
+                values[lead],
+                f"attention for {name}{area.label}: {area.image.name}",
+                placement,
+                colormap=veil(),
+                contrast_limits=(0, 1),
+                blending="translucent_no_depth",
+                visible=name == saliency.names[0],  # the others would hide it
             )
 
 
@@ -226,6 +315,7 @@ def _estimates(areas: Sequence[Area], chosen: str | Path | None, device: Device)
 
     What one area or method refuses does not lose the others, and is told at the end.
     """
+    from napari_magtex.estimate.anchors import anchors
     from napari_magtex.estimate.predict import Estimator, estimate
     from napari_magtex.estimate.torque_balance import torque_balance
 
@@ -239,11 +329,12 @@ def _estimates(areas: Sequence[Area], chosen: str | Path | None, device: Device)
             if estimator is None:
                 contrast = picture.contrast or _contrast_of(picture, device)
                 estimator = Estimator.load(chosen or _default_estimator(contrast), device=device)
-            for step in estimate(replace(picture, contrast=contrast), estimator):
+            picture = replace(picture, contrast=contrast)
+            for step in estimate(picture, estimator):
                 if isinstance(step, Progress):
-                    yield Progress(done * step.total + step.done, count * step.total, "windows")
+                    yield Progress(done * step.total + step.done, count * step.total, step.what)
                 else:
-                    yield Row(area, step.estimate, step.maps)
+                    yield Row(area, step.estimate, estimator, step.maps, anchors(picture, estimator.experiment))
         except MagtexError as error:
             refused.append(f"{area.label.lstrip(', ')}: {error}".lstrip(": "))
     texture = texture_of(areas[0].image)
@@ -254,11 +345,20 @@ def _estimates(areas: Sequence[Area], chosen: str | Path | None, device: Device)
             texture = replace(texture, cell=(min(dy, dx), dy, dx))
         try:
             balance = torque_balance(texture, estimator.experiment, name=source_name(areas[0].image))
-            yield Row(areas[0], balance)
+            yield Row(areas[0], balance, estimator)
         except MagtexError as error:
             refused.append(f"torque balance: {error}")
     if refused:
         raise Unsuitable("; ".join(dict.fromkeys(refused)))
+
+
+def _attention(row: Row) -> Iterator[Progress | Told]:
+    """See which places the answer of a row hangs on."""
+    from napari_magtex.estimate.saliency import saliency
+
+    picture = replace(row.area.picture(), contrast=row.estimate.provenance.contrast)
+    for step in saliency(picture, row.estimator):
+        yield step if isinstance(step, Progress) else Told(row.area, step)
 
 
 def _contrast_of(picture: Picture, device: Device) -> Contrast:

@@ -19,7 +19,7 @@ from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.classify import View
 from napari_magtex.widgets.correct import CorrectRow, caption_of, choose_folder, corrections_of, keeping
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
-from napari_magtex.widgets.networks import NetworkChoice, networks_folder
+from napari_magtex.widgets.networks import NetworkChoice, free_path, networks_folder
 from napari_magtex.widgets.pictures import frame_index, in_brief, source_name
 from napari_magtex.widgets.tables import EstimateTable, table_view
 from napari_magtex.widgets.worker import tell
@@ -213,7 +213,7 @@ class LearnDock(Dock):
         name, _ = QFileDialog.getSaveFileName(
             self,
             "Save network",
-            str(_free(folder / f"{Path(self.network.value).stem}-adapted.safetensors")),
+            str(free_path(folder / f"{Path(self.network.value).stem}-adapted.safetensors")),
             "Weights (*.safetensors)",
             options=QFileDialog.Option.DontConfirmOverwrite,  # nothing is overwritten
         )
@@ -299,12 +299,6 @@ def _heading(text: str) -> QLabel:
 def _selected(view: QTableView) -> Sequence[Any]:
     model = view.selectionModel()
     return model.selectedRows() if model is not None else ()
-
-
-def _free(path: Path) -> Path:
-    """Return the path, or the first with a number that is not taken."""
-    numbered = (path.with_stem(f"{path.stem}-{n}") for n in range(2, 10_000))
-    return path if not path.exists() else next(other for other in numbered if not other.exists())
 
 
 def _summary(kept: Sequence[Correction], folder: Path) -> str:

@@ -21,8 +21,14 @@ KIND = "classifier"
 
 
 def networks_folder() -> Path:
-    """Return where networks that learned from corrections are kept."""
+    """Return where networks are kept that a person made: by corrections, or for an experiment."""
     return user_folder() / "networks"
+
+
+def free_path(path: Path) -> Path:
+    """Return the path, or the first with a number that is not taken."""
+    numbered = (path.with_stem(f"{path.stem}-{n}") for n in range(2, 10_000))
+    return path if not path.exists() else next(other for other in numbered if not other.exists())
 
 
 class NetworkChoice(QWidget):

@@ -1,0 +1,18 @@
+"""Write a figure to a file, which a reader sees as the old one or the whole new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a PNG beside the target first, then rename it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    figure.savefig(beside, format="png")
+    beside.replace(path)
