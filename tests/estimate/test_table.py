@@ -17,7 +17,7 @@ from napari_magtex.estimate.films import FIGURES
 from napari_magtex.estimate.sets import Split, parameter_sets
 from napari_magtex.estimate.simulate import simulate_state, simulate_table
 
-KNOWN = {"A", "D", "Ms", "Ku", "seed"}
+KNOWN = {"A", "D", "Ms", "Ku", "T", "seed"}
 
 
 @pytest.fixture(scope="module")

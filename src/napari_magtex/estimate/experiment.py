@@ -15,7 +15,7 @@ from typing import Any
 from scipy.constants import mu_0
 
 from napari_magtex.errors import BadExperiment
-from napari_magtex.estimate.parameters import CONSTANTS, Parameter
+from napari_magtex.estimate.parameters import CONSTANTS, OPTIONAL, Parameter
 from napari_magtex.estimate.sections import (
     SECTIONS,
     Conditions,
@@ -42,12 +42,16 @@ class Experiment:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        if missing := [c.key for name, c in CONSTANTS.items() if name != "Ku" and name not in self.parameters]:
+        if missing := [c.key for name, c in CONSTANTS.items() if name not in (*OPTIONAL, *self.parameters)]:
             raise BadExperiment(
                 f"[parameters] lacks {', '.join(missing)}: give a number, {{low=, high=}} or {{values=}}"
             )
         if "Ku" in self.parameters and self.film.Ku:
             raise BadExperiment("Ku_kJ_per_m3 stands in [film] and in [parameters]: keep one of them")
+        if "T" in self.parameters and self.conditions.temperature_K:
+            raise BadExperiment("temperature_K in [conditions] and T_K in [parameters] are the same: keep one of them")
+        if "T" in self.parameters and self.parameters["T"].low < 0:
+            raise BadExperiment("[parameters] T_K must be 0 or more")
         for name, least in (("A", 0.0), ("Ms", 0.0)):
             if self.parameters[name].low <= least:
                 raise BadExperiment(f"[parameters] {CONSTANTS[name].key} must be positive")
@@ -109,6 +113,11 @@ class Experiment:
         dx, dy = self.film.cell
         return self.film.thickness, dy, dx
 
+    @property
+    def temperature(self) -> Parameter:
+        """In kelvin: one for all films, or a range."""
+        return self.parameters.get("T", Parameter((self.conditions.temperature_K,)))
+
     def hash(self) -> str:
         """Return a short hash of everything, which names a folder of the cache."""
         return digest(self.to_dict())
@@ -141,9 +150,10 @@ class Experiment:
                 "stick to the mesh"
             )
         picture = self.picture
-        if self.conditions.temperature_K and picture.contrast is not Contrast.SPIN and picture.exposure == "snapshot":
+        hottest = self.temperature.high
+        if hottest and picture.contrast is not Contrast.SPIN and picture.exposure == "snapshot":
             found.append(
-                f"a {picture.contrast} frame takes long beside the heat of {self.conditions.temperature_K:g} K: "
+                f"a {picture.contrast} frame takes long beside the heat of {hottest:g} K: "
                 'exposure = "averaged" is what a microscope sees'
             )
         return tuple(found)
@@ -152,7 +162,7 @@ class Experiment:
 def physics(tables: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of an experiment's tables its films depend on: how they are seen only where that averages heat."""
     chosen = {title: tables[title] for title in ("conditions", "film", "parameters", "start")}
-    if tables["conditions"]["temperature_K"]:
+    if tables["conditions"]["temperature_K"] or CONSTANTS["T"].key in tables["parameters"]:
         chosen["picture"] = {"exposure": tables["picture"]["exposure"]}
     return chosen
 

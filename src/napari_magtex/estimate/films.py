@@ -24,7 +24,7 @@ from napari_magtex.texture import Lattice
 if TYPE_CHECKING:
     from torch import Tensor
 
-ENGINE = 3  # counts changes after which other films, or other figures of them, would come out
+ENGINE = 4  # counts changes after which other films, or other figures of them, would come out
 SETTLED = 1e-5  # of the stiffness: at 1e-4 labyrinths still move by whole domains
 _MAX_STEPS = 20_000
 _HEAT = 1  # told apart from a film's start by this, its heat has chance of its own
@@ -68,12 +68,12 @@ def film_of(experiment: Experiment, constants: Mapping[str, Tensor | float], **c
     return Film(shape, experiment.cell, **(options | dict(constants) | changes))  # type: ignore[arg-type]
 
 
-def protocol_of(experiment: Experiment) -> Protocol:
+def protocol_of(experiment: Experiment, temperature_K: Tensor | float) -> Protocol:
     """Return the way to the state of an experiment: its field path, its heat and what of it a picture shows."""
     return Protocol(
         fields=(*experiment.start.field_path_T, experiment.conditions.field_T),
         anneal_kT=Boltzmann * experiment.start.anneal_K,
-        kT=Boltzmann * experiment.conditions.temperature_K,
+        kT=Boltzmann * temperature_K,
         averaged=experiment.picture.exposure == "averaged",
     )
 
@@ -140,10 +140,13 @@ def _relax(
     import torch
 
     columns = {name: torch.as_tensor(constants[:, i]) for i, name in enumerate(experiment.parameters)}
+    temperature = columns.pop("T", experiment.conditions.temperature_K)
     film = film_of(experiment, columns, device=place)
     start = torch.cat([_start(experiment, film, i, seed) for i, seed in enumerate(seeds)]).to(film.device)
     heat = [int(np.random.SeedSequence((seed, _HEAT)).generate_state(1)[0]) for seed in seeds]
-    relaxed = prepare(film, start, protocol_of(experiment), seeds=heat, tolerance=tolerance, max_steps=_MAX_STEPS)
+    relaxed = prepare(
+        film, start, protocol_of(experiment, temperature), seeds=heat, tolerance=tolerance, max_steps=_MAX_STEPS
+    )
     figures = {"m": relaxed.m} | _figures(experiment, film, relaxed)
     return {name: values.cpu().numpy().astype(_dtype(name)) for name, values in figures.items()}
 

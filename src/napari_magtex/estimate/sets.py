@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from napari_magtex.estimate.experiment import Experiment
 
+_AT_REST = 0.25  # of the films, where temperatures range from 0 up
+
 
 class Split(StrEnum):
     """What a film is for; no set of constants serves two."""
@@ -29,7 +31,8 @@ def parameter_sets(experiment: Experiment, split: Split) -> NDArray[np.float64]:
 
     The columns are ``experiment.parameters`` in their order. Where every constant that varies is a list of values the
     training sets are their grid; else they fill the ranges evenly (Sobol). The sets held back are drawn at random
-    from the ranges, between the values of a list too.
+    from the ranges, between the values of a list too. A temperature that ranges from 0 up is 0 in a quarter of them:
+    nothing near it stands for a film that is at rest.
     """
     parameters = list(experiment.parameters.values())
     varying = [p for p in parameters if p.varies]
@@ -50,6 +53,9 @@ def parameter_sets(experiment: Experiment, split: Split) -> NDArray[np.float64]:
             columns.append(np.array(p.values)[(next(fractions) * len(p.values)).astype(int)])
         else:
             columns.append(np.asarray(p.from_unit(next(fractions))))
+    for place, (name, p) in enumerate(experiment.parameters.items()):
+        if name == "T" and p.is_range and p.low == 0:
+            columns[place] = np.maximum(0, (columns[place] - _AT_REST * p.high) / (1 - _AT_REST))
     return np.stack(columns, axis=1)
 
 

@@ -31,7 +31,13 @@ _FORMAT = "napari-magtex films"
 _M = Column("float32", "", "unit spins, components x, y, z; row 0 at the top, the largest y")
 _DONE = Column("bool", "", "the film was simulated; where it was not, its row is empty")
 _SEED = Column("uint32", "", "of the film's random numbers")
-_NAMES = {"A": "exchange stiffness", "D": "DMI", "Ms": "saturation magnetisation", "Ku": "uniaxial anisotropy"}
+_NAMES = {
+    "A": "exchange stiffness",
+    "D": "DMI",
+    "Ms": "saturation magnetisation",
+    "Ku": "uniaxial anisotropy",
+    "T": "temperature",
+}
 _KNOWN = {name: Column("float64", CONSTANTS[name].unit, said) for name, said in _NAMES.items()} | {"seed": _SEED}
 _DAMAGED = (OSError, ValueError, RuntimeError, BaseZarrError)
 
@@ -127,7 +133,10 @@ class Table:
 
     def _tell(self, experiment: Experiment, split: Split, sets: NDArray[np.float64]) -> None:
         """Write what is known before anything is simulated."""
-        columns = {"Ku": np.full(len(sets), experiment.film.Ku)} | dict(zip(experiment.parameters, sets.T, strict=True))
+        known = {"Ku": experiment.film.Ku, "T": experiment.conditions.temperature_K}
+        columns = {name: np.full(len(sets), value) for name, value in known.items()} | dict(
+            zip(experiment.parameters, sets.T, strict=True)
+        )
         columns["seed"] = np.array([film_seed(experiment, split, row) for row in range(len(sets))], np.uint32)
         for name, values in columns.items():
             self._array(name)[:] = values

@@ -32,14 +32,14 @@ class Protocol:
     anneal_kT
         Temperature, as an energy in the model's unit, of a short stage in the first field, before anything is relaxed.
     kT
-        Temperature of the state.
+        Temperature of the state, one for all or (batch,); a system at 0 relaxes on.
     averaged
         At a temperature: whether the state is a snapshot, or its time average, which is what an exposure shows.
     """
 
     fields: Sequence[Sequence[float]]
     anneal_kT: float = 0.0
-    kT: float = 0.0
+    kT: Tensor | float = 0.0
     averaged: bool = False
 
     def __post_init__(self) -> None:
@@ -49,7 +49,12 @@ class Protocol:
     @property
     def heats(self) -> bool:
         """Whether chance plays a part after the start."""
-        return self.anneal_kT > 0 or self.kT > 0
+        return self.anneal_kT > 0 or self.warms
+
+    @property
+    def warms(self) -> bool:
+        """Whether any state has a temperature."""
+        return bool((torch.as_tensor(self.kT) > 0).any())
 
 
 def prepare(
@@ -96,7 +101,7 @@ def prepare(
         placed = model.in_field(field)
         relaxed = relax(placed, m, tolerance=tolerance, max_steps=max_steps)
         m, at_rest = relaxed.m, at_rest & relaxed.converged
-    if protocol.kT > 0:
+    if protocol.warms:
         m = drain(thermal_state(placed, m, protocol.kT, steps=_WARM, generators=generators))
         if protocol.averaged:
             exposure = thermal_average(placed, m, protocol.kT, states=_EXPOSURE, apart=_APART, generators=generators)
