@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_magtex.compute import drain
 from napari_magtex.estimate.equilibrium import Guess, Misses, balance, columns, missed
-from napari_magtex.estimate.virials import HEAT_UNIT, SCALES, UNITS, Mesh, virials
+from napari_magtex.estimate.virials import HEAT_UNIT, SCALES, UNITS, Mesh, region_virials, virials
 from napari_magtex.physics.film import Film
 from napari_magtex.physics.relax import relax
 from napari_magtex.physics.starts import random_start
@@ -60,7 +61,7 @@ def test_work_and_divergence_are_those_of_the_field_of_turns(dmi) -> None:
         return across(chi * smooth)
 
     spins = torch.as_tensor(m)[None]
-    found = virials(m, weight, Mesh(shape, CELL, dmi, field, axis, names))[0]
+    found = virials(m, weight, Mesh(CELL, dmi, field, axis, names))[0]
     for row, (c, name) in zip(found, [(c, name) for c in SCALES for name in names], strict=True):
         field_of_turns = turns(name, c, spins)
         work = [float((field_of_turns * force(other, spins)).sum()) for other in names]
@@ -79,13 +80,13 @@ def test_free_spins_in_a_field_have_the_temperature_that_they_were_drawn_at() ->
     angle = rng.uniform(0, 2 * np.pi, shape)
     r = np.sqrt(1 - z * z)
     m = np.stack([r * np.cos(angle), r * np.sin(angle), z])
-    rows = virials(m, np.ones(shape), Mesh(shape, CELL, "bulk", (0.0, 0.0, 0.5), names=("A", "D", "Ms2", "Ms")))[0]
+    rows = virials(m, np.ones(shape), Mesh(CELL, "bulk", (0.0, 0.0, 0.5), names=("A", "D", "Ms2", "Ms")))[0]
     work, heat = rows[3, 3], rows[3, -1]  # unsmoothed turns in the applied field, and what that field does on them
     assert -work / heat == pytest.approx(kT, rel=0.05)
 
 
 def test_a_relaxed_film_obeys_every_equation_and_tells_its_constants(relaxed) -> None:
-    rows = virials(relaxed, np.ones((48, 48)), Mesh((48, 48), CELL, "bulk", FIELD))[0]
+    rows = virials(relaxed, np.ones((48, 48)), Mesh(CELL, "bulk", FIELD))[0]
     assert np.abs(missed(rows, columns(FEGE))).max() < 1e-6
     wrong = columns(FEGE * [1.1, 1, 1, 1])
     assert np.abs(missed(rows, wrong)).max() > 0.02
@@ -94,7 +95,7 @@ def test_a_relaxed_film_obeys_every_equation_and_tells_its_constants(relaxed) ->
 def test_eight_bits_and_an_unknown_heat_leave_a_percent(relaxed) -> None:
     rounded = np.round(relaxed * 127) / 127
     rounded = rounded / np.linalg.norm(rounded, axis=0)
-    rows = virials(rounded, np.ones((48, 48)), Mesh((48, 48), CELL, "bulk", FIELD))[0]
+    rows = virials(rounded, np.ones((48, 48)), Mesh(CELL, "bulk", FIELD))[0]
     misses = Misses(np.eye(len(rows)), np.eye(len(rows)))
     low, high = np.array([0.4, 0.8, 0.4, 0.0]), np.array([1.2, 2.4, 1.2, 3.0])
     guess = Guess((low + high) / 2, np.diag((high - low) ** 2), low, high)
@@ -113,14 +114,34 @@ def test_a_piece_asks_nothing_of_what_lies_beyond_but_its_stray_field(relaxed) -
     weight[12:36, 12:36] = 1
     other = relaxed.copy()
     other[:, :8], other[:, 40:] = np.array([0, 0, 1])[:, None, None], np.array([0, 0, 1])[:, None, None]
-    rows, others = (virials(m, weight, Mesh((48, 48), CELL, "bulk", FIELD))[0] for m in (relaxed, other))
+    rows, others = (virials(m, weight, Mesh(CELL, "bulk", FIELD))[0] for m in (relaxed, other))
     local = [0, 1, 3]
     np.testing.assert_allclose(others[local][:, [0, 1, 3, 4]], rows[local][:, [0, 1, 3, 4]], rtol=1e-9)
     assert np.abs(missed(others, columns(FEGE))).max() < 0.05
 
 
+def test_a_region_obeys_the_equations_though_nothing_is_known_beyond(relaxed) -> None:
+    y, x = np.mgrid[:48, :48]
+    inside = (y - 24) ** 2 + (x - 24) ** 2 < 22**2
+    nonsense = np.where(inside, relaxed, unit_vectors((48, 48), 5)).astype(np.float32)
+    found = drain(region_virials(nonsense, inside, Mesh(CELL, "bulk", FIELD)))
+    assert 0.2 * inside.sum() < found.cells < 0.6 * inside.sum()
+    assert np.abs(missed(found.rows, columns(FEGE))).max() < 0.1
+    assert np.abs(missed(found.rows, columns(FEGE * [1.2, 1, 1, 1]))).max() > 0.1
+
+
+def test_a_large_region_is_the_sum_of_its_blocks(relaxed, monkeypatch) -> None:
+    m, mesh = np.tile(relaxed, (1, 2, 1)).astype(np.float32), Mesh(CELL, "bulk", FIELD)
+    monkeypatch.setattr("napari_magtex.estimate.virials._BLOCK", 60)
+    steps = list(region_virials(m, np.ones((96, 48), bool), mesh))
+    assert len(steps) == 3
+    halves = [drain(region_virials(m[:, half], np.ones((48, 48), bool), mesh)) for half in (slice(48), slice(48, 96))]
+    assert steps[-1].cells == pytest.approx(sum(half.cells for half in halves))
+    np.testing.assert_allclose(steps[-1].rows, sum(half.rows for half in halves), rtol=1e-4, atol=1e-3)
+
+
 def test_tiles_add_up_to_the_whole(relaxed) -> None:
-    mesh, weight = Mesh((48, 48), CELL, "bulk", FIELD), np.ones((48, 48))
+    mesh, weight = Mesh(CELL, "bulk", FIELD), np.ones((48, 48))
     whole, parts = virials(relaxed, weight, mesh), virials(relaxed, weight, mesh, tiles=3)
     assert parts.shape == (9, *whole.shape[1:])
     np.testing.assert_allclose(parts.sum(axis=0), whole[0], rtol=1e-9, atol=1e-9)

@@ -9,28 +9,34 @@ ones the texture's own torques against the applied field, from which rounded col
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
+from math import ceil, prod
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.constants import Boltzmann
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
+from napari_magtex.compute import Progress
 from napari_magtex.physics.film import Film
 
 SCALES = (0.0, 1.0, 0.3, 0.1, 0.03, 0.01)  # c of the smoothing (1 + k^2 / c)^-2, k^2 in cells^-2; 0 does not smooth
 TERMS = {"A": "exchange", "D": "dmi", "Ku": "anisotropy", "Ms2": "demag", "Ms": "zeeman"}
 UNITS = {"A": 1e-11, "D": 1e-3, "Ku": 1e4, "Ms2": 5e5**2, "Ms": 5e5}  # of the columns, in SI
-HEAT_UNIT = 100 * 1.380649e-23  # J: the last column is kT in that of 100 K
+HEAT_UNIT = 100 * Boltzmann  # J: the last column is kT in that of 100 K
+_RIM, _BEYOND = 8, 16  # cells: over which a region's weight rises from its edge, and that stand in for what is beyond
+_BLOCK = 256  # cells along a side: larger regions are taken in pieces
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """What the forces of a film depend on but for its spins and constants; ``field_T`` as components (3,)."""
+    """What the forces of a film depend on but for its spins and constants: cell in metres, field in tesla."""
 
-    shape: tuple[int, int]
     cell: tuple[float, float, float]
     dmi: str
     field_T: tuple[float, float, float]
@@ -57,7 +63,7 @@ def virials(m: NDArray[np.float32], weight: NDArray[np.floating], mesh: Mesh, ti
     """
     spins = torch.as_tensor(np.asarray(m, np.float64))[None]
     chi = torch.as_tensor(np.asarray(weight, np.float64))
-    kernels = _kernels(mesh)
+    kernels = _kernels(mesh, (m.shape[1], m.shape[2]))
     forces = {name: kernels.force(name, spins) for name in mesh.names}
     turning = {name: _transverse(spins, force) for name, force in forces.items()}
     against = torch.stack([turning[name] for name in mesh.names])[:, 0]
@@ -75,6 +81,46 @@ def virials(m: NDArray[np.float32], weight: NDArray[np.floating], mesh: Mesh, ti
     return _sums(torch.stack(rows), tiles).numpy()
 
 
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """Those of a region, (scales x terms, terms + 1), and the number of ``cells`` that they are the sum over."""
+
+    rows: NDArray[np.float64]
+    cells: float
+
+
+def region_virials(m: NDArray[np.float32], inside: NDArray[np.bool_], mesh: Mesh) -> Iterator[Progress | Equations]:
+    """Find the equations of a region (ny, nx) of a film m (3, ny, nx) of which nothing is known beyond.
+
+    Neighbours of the region's edge are not seen, so the weight of its spins rises from there; the stray field from
+    beyond is that of the mean magnetisation.
+
+    Yields
+    ------
+    Progress, block by block, and last the `Equations`.
+    """
+    mean = m[:, inside].mean(axis=1, dtype=np.float64).astype(np.float32)
+    known = np.where(inside, m, mean[:, None, None])
+    blocks = list(itertools.product(*(_cuts(n) for n in inside.shape)))
+    rows, cells = np.zeros((len(SCALES) * len(mesh.names), len(mesh.names) + 1)), 0.0
+    for done, (ys, xs) in enumerate(blocks):
+        yield Progress(done, len(blocks), "balancing torques")
+        around = ((_BEYOND, _BEYOND), (_BEYOND, _BEYOND))
+        depth = distance_transform_edt(np.pad(inside[ys, xs], around))
+        rise = np.clip((depth - 1) / _RIM, 0, 1)  # 0 in the outermost cells
+        weight = rise * rise * (3 - 2 * rise)
+        spins = np.stack([np.pad(k[ys, xs], around, constant_values=c) for k, c in zip(known, mean, strict=True)])
+        rows += virials(spins, weight, mesh)[0]
+        cells += float(np.square(weight).sum())
+    yield Equations(rows, cells)
+
+
+def _cuts(cells: int) -> list[slice]:
+    """Cut an axis into blocks of about the same length."""
+    edges = np.linspace(0, cells, ceil(cells / _BLOCK) + 1).round().astype(int)
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges.tolist())]
+
+
 def _transverse(m: Tensor, vectors: Tensor) -> Tensor:
     """Take off the part along m, (batch, 3, ny, nx)."""
     return vectors - m * (m * vectors).sum(1, keepdim=True)
@@ -90,14 +136,14 @@ def _sums(values: Tensor, tiles: int) -> Tensor:
 class _Kernels:
     """The terms of a film with unit constants: their forces, their couplings, and the smoothing of every scale."""
 
-    def __init__(self, mesh: Mesh) -> None:
+    def __init__(self, mesh: Mesh, shape: tuple[int, int]) -> None:
         unit = UNITS
-        film = Film(mesh.shape, mesh.cell, unit["A"], unit["D"], unit["Ms"], unit["Ku"], field_T=mesh.field_T,
+        film = Film(shape, mesh.cell, unit["A"], unit["D"], unit["Ms"], unit["Ku"], field_T=mesh.field_T,
                     easy_axis=mesh.easy_axis, dmi=mesh.dmi, dtype=torch.float64)  # fmt: skip
         self._terms = {term.name: term for term in film.terms}
         self._moment = unit["Ms"] * prod(mesh.cell) / HEAT_UNIT  # a force is an energy: field times moment
-        self._shape = mesh.shape
-        ky, kx = np.fft.fftfreq(mesh.shape[0]), np.fft.rfftfreq(mesh.shape[1])
+        self._shape = shape
+        ky, kx = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
         k2 = torch.as_tensor((2 * np.sin(np.pi * ky))[:, None] ** 2 + (2 * np.sin(np.pi * kx)) ** 2)
         self._filters = [torch.ones_like(k2) if c == 0 else (1 + k2 / c) ** -2 for c in SCALES]
         self._pairs: dict[tuple[str, int], Tensor] = {}
@@ -133,10 +179,10 @@ class _Kernels:
         return torch.fft.irfft2(self._filters[scale].to(torch.complex128), s=self._shape)
 
 
-@lru_cache(maxsize=4)
-def _kernels(mesh: Mesh) -> _Kernels:
+@lru_cache(maxsize=2)
+def _kernels(mesh: Mesh, shape: tuple[int, int]) -> _Kernels:
     """Return the kernels of a mesh, which are worth keeping from picture to picture."""
-    return _Kernels(mesh)
+    return _Kernels(mesh, shape)
 
 
 class _Tensors:
