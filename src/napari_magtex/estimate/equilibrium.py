@@ -13,7 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from napari_magtex.estimate.virials import Equations
+
+ORDER = ("A", "D", "Ku", "Ms", "T")  # of constants; T stands for kT
 _SHRINK = 0.02  # of the misses' correlations towards none: few films tell them
+_MODEL = 2e-3  # relative, of every equation: stray fields from beyond, another program's discretisation
 _FAINTEST = 0.003  # kT in its unit: eight bits of colour look like some heat
 _STARTS = (0.02, 0.3, 2.0)  # kT, from which a fit begins
 
@@ -28,25 +32,25 @@ class Misses:
     @classmethod
     def learn(
         cls,
-        equations: Sequence[NDArray[np.float64]],
+        equations: Sequence[Equations],
         constants: NDArray[np.float64],
-        cells: Sequence[float],
+        names: Sequence[str],
     ) -> Misses:
         """Learn them from films.
 
         Parameters
         ----------
         equations
-            Of each film, (q, terms + 1), as `virials` gives them, summed over its tiles.
+            Of each film.
         constants
-            (films, terms + 1): the truth and kT, in the units of the columns.
-        cells
-            How many cells of each film count.
+            (films, 5): the truth in `ORDER`, over the units of the equations.
+        names
+            Of the equations' columns but the last.
         """
         squares = []
-        for rows, truth, count in zip(equations, constants, cells, strict=True):
-            miss = missed(rows, np.append(truth[:-1], max(truth[-1], _FAINTEST)))
-            squares.append(count * np.outer(miss, miss))
+        for of_film, truth in zip(equations, constants, strict=True):
+            miss = missed(of_film.rows, columns(np.append(truth[:-1], max(truth[-1], _FAINTEST)), names))
+            squares.append(of_film.cells * np.outer(miss, miss))
         every, kT = np.array(squares), constants[:, -1]
         none = np.zeros_like(every[0])
         cold = every[kT == 0].mean(axis=0) if (kT == 0).any() else none
@@ -55,7 +59,7 @@ class Misses:
 
     def whitening(self, kT: float, cells: float) -> tuple[NDArray[np.float64], float]:
         """Return W with ``W miss`` of unit covariance, and the logarithm of its determinant."""
-        covariance = (self.cold + kT * self.hot) / cells
+        covariance = (self.cold + kT * self.hot) / cells + _MODEL**2 * np.eye(len(self.cold))
         size = np.sqrt(np.diag(covariance))
         correlation = (1 - _SHRINK) * covariance / np.outer(size, size) + _SHRINK * np.eye(len(size))
         lower = np.linalg.cholesky(correlation)
@@ -64,7 +68,10 @@ class Misses:
 
 @dataclass(frozen=True, eq=False)
 class Guess:
-    """What is known before: mean (p,) and covariance (p, p) of (A, D, ..., Ms, kT), and their bounds low and high."""
+    """What is known before: mean (5,) and covariance (5, 5) of the constants in `ORDER`, and their bounds low and high.
+
+    A constant whose bounds are equal is known.
+    """
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
@@ -74,7 +81,7 @@ class Guess:
 
 @dataclass(frozen=True, eq=False)
 class Balanced:
-    """The likeliest ``value`` (p,) of (A, D, ..., Ms, kT) with its ``covariance`` (p, p).
+    """The likeliest ``value`` (5,) of the constants in `ORDER`, with its ``covariance`` (5, 5).
 
     ``misfit`` is the mean square miss over what is expected: about 1 or less where the picture is an equilibrium.
     """
@@ -84,18 +91,8 @@ class Balanced:
     misfit: float
 
 
-def balance(equations: NDArray[np.float64], cells: float, misses: Misses, guess: Guess) -> Balanced:
-    """Find the likeliest constants and heat.
-
-    Parameters
-    ----------
-    equations
-        (q, terms + 1) of the region: its columns those of the constants but for Ms^2 before Ms, and kT's.
-    cells
-        How many cells of the region count.
-    guess
-        A constant whose bounds are equal is known.
-    """
+def balance(equations: Equations, names: Sequence[str], misses: Misses, guess: Guess) -> Balanced:
+    """Find the likeliest constants and heat; ``names`` are those of the equations' columns but the last."""
     free = guess.high > guess.low
     prior = np.linalg.inv(np.linalg.cholesky(guess.covariance[np.ix_(free, free)]))
 
@@ -108,10 +105,11 @@ def balance(equations: NDArray[np.float64], cells: float, misses: Misses, guess:
     for start in _STARTS if free[-1] else (guess.low[-1],):
         kT, p = start, np.clip(guess.mean, guess.low, guess.high)
         for _ in range(6):  # the weights depend on the heat: found in turn
-            white, weight = misses.whitening(max(kT, 0.0), cells)
+            white, weight = misses.whitening(max(kT, 0.0), equations.cells)
 
             def residual(q: NDArray[np.float64], white: NDArray[np.float64] = white) -> NDArray[np.float64]:
-                return np.concatenate([white @ missed(equations, columns(full(q))), prior @ (q - guess.mean[free])])
+                miss = missed(equations.rows, columns(full(q), names))
+                return np.concatenate([white @ miss, prior @ (q - guess.mean[free])])
 
             inner = np.nextafter(guess.low[free], np.inf), np.nextafter(guess.high[free], -np.inf)
             begin = p.copy()
@@ -124,19 +122,21 @@ def balance(equations: NDArray[np.float64], cells: float, misses: Misses, guess:
         cost = float(fit.cost) - weight
         if best is None or cost < best[0]:
             best = cost, p, np.linalg.pinv(fit.jac.T @ fit.jac)
-            misfit = float(np.square(fit.fun[: len(equations)]).mean())
+            misfit = float(np.square(fit.fun[: len(equations.rows)]).mean())
     assert best is not None
     covariance = np.zeros_like(guess.covariance)
     covariance[np.ix_(free, free)] = best[2]
     return Balanced(best[1], covariance, misfit)
 
 
-def columns(constants: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what the columns of the equations are multiplied by: Ms^2 stands before Ms."""
-    return np.concatenate([constants[:-2], [constants[-2] ** 2], constants[-2:]])
+def columns(constants: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
+    """Return what the columns of equations are multiplied by: the terms' constants, Ms^2 among them, and kT."""
+    known = dict(zip(ORDER, constants, strict=True))
+    known["Ms2"] = known["Ms"] ** 2
+    return np.array([known[name] for name in (*names, "T")])
 
 
 def missed(equations: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sum of each equation (q, terms + 1) over the size of its terms."""
     parts = equations * factors
-    return np.asarray(parts.sum(axis=1) / np.sqrt(np.square(parts).sum(axis=1)))
+    return np.asarray(parts.sum(axis=1) / np.sqrt(np.square(parts).sum(axis=1) + 1e-300))

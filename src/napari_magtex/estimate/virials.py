@@ -27,8 +27,8 @@ from napari_magtex.physics.film import Film
 
 SCALES = (0.0, 1.0, 0.3, 0.1, 0.03, 0.01)  # c of the smoothing (1 + k^2 / c)^-2, k^2 in cells^-2; 0 does not smooth
 TERMS = {"A": "exchange", "D": "dmi", "Ku": "anisotropy", "Ms2": "demag", "Ms": "zeeman"}
-UNITS = {"A": 1e-11, "D": 1e-3, "Ku": 1e4, "Ms2": 5e5**2, "Ms": 5e5}  # of the columns, in SI
-HEAT_UNIT = 100 * Boltzmann  # J: the last column is kT in that of 100 K
+UNITS = {"A": 1e-11, "D": 1e-3, "Ku": 1e4, "Ms2": 5e5**2, "Ms": 5e5, "T": 100.0}  # of the columns, in SI
+HEAT_UNIT = UNITS["T"] * Boltzmann  # J: the last column is kT in that of 100 K
 _RIM, _BEYOND = 8, 16  # cells: over which a region's weight rises from its edge, and that stand in for what is beyond
 _BLOCK = 256  # cells along a side: larger regions are taken in pieces
 
