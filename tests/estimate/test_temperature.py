@@ -11,6 +11,7 @@ import torch
 from napari_magtex.errors import BadExperiment
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.films import film_of, relax_films
+from napari_magtex.estimate.material import Material
 from napari_magtex.estimate.sets import Split, parameter_sets
 from napari_magtex.estimate.simulate import films_folder
 from napari_magtex.physics.vectors import cross
@@ -59,3 +60,12 @@ def test_an_exposure_matters_to_films_that_may_be_hot(experiment_with) -> None:
 
     hot = {"low": 0, "high": 300}
     assert made("snapshot", hot) != made("averaged", hot)
+
+
+def test_what_goes_on_with_constants_leaves_a_temperature_that_varies_out(warmed) -> None:
+    material = Material.of_experiment(warmed)
+    assert set(material.constants) == {"A", "D", "Ms"}
+    assert material.guessed == ("A",)
+    film = material.put_into(warmed)
+    assert film.estimated == {}
+    assert film.temperature.values == (0.0,)

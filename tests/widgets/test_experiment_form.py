@@ -44,7 +44,12 @@ def type_in(form: ExperimentForm, section: str, key: str, *texts: str) -> None:
 
 @pytest.mark.parametrize(
     "tables",
-    [ODD, {"parameters": RANGES, "film": {"Ku_kJ_per_m3": 5}}, {"parameters": RANGES | {"Ku_kJ_per_m3": 5}}],
+    [
+        ODD,
+        {"parameters": RANGES, "film": {"Ku_kJ_per_m3": 5}},
+        {"parameters": RANGES | {"Ku_kJ_per_m3": 5}},
+        {"parameters": RANGES | {"T_K": {"low": 0, "high": 300}}},
+    ],
 )
 def test_an_experiment_comes_back_from_the_form_and_from_its_file(form, tmp_path, tables) -> None:
     experiment = Experiment.from_dict(tables)

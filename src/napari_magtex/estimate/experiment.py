@@ -15,7 +15,7 @@ from typing import Any
 from scipy.constants import mu_0
 
 from napari_magtex.errors import BadExperiment
-from napari_magtex.estimate.parameters import CONSTANTS, OPTIONAL, Parameter
+from napari_magtex.estimate.parameters import OPTIONAL, PARAMETERS, Parameter
 from napari_magtex.estimate.sections import (
     SECTIONS,
     Conditions,
@@ -42,7 +42,7 @@ class Experiment:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        if missing := [c.key for name, c in CONSTANTS.items() if name not in (*OPTIONAL, *self.parameters)]:
+        if missing := [c.key for name, c in PARAMETERS.items() if name not in (*OPTIONAL, *self.parameters)]:
             raise BadExperiment(
                 f"[parameters] lacks {', '.join(missing)}: give a number, {{low=, high=}} or {{values=}}"
             )
@@ -54,7 +54,7 @@ class Experiment:
             raise BadExperiment("[parameters] T_K must be 0 or more")
         for name, least in (("A", 0.0), ("Ms", 0.0)):
             if self.parameters[name].low <= least:
-                raise BadExperiment(f"[parameters] {CONSTANTS[name].key} must be positive")
+                raise BadExperiment(f"[parameters] {PARAMETERS[name].key} must be positive")
         if self.parameters["D"].varies and self.parameters["D"].low < 0:
             raise BadExperiment(
                 "[parameters] D_mJ_per_m2 ranges below 0: what is estimated is |D| and, apart, its sign"
@@ -89,17 +89,17 @@ class Experiment:
         constants = given.get("parameters", {})
         if not isinstance(constants, Mapping):
             raise BadExperiment(f"[parameters] must be a table, not {constants!r}")
-        by_key = {constant.key: name for name, constant in CONSTANTS.items()}
+        by_key = {constant.key: name for name, constant in PARAMETERS.items()}
         refuse_unknown(constants, by_key, "[parameters]")
-        parameters = {by_key[key]: Parameter.parse(v, CONSTANTS[by_key[key]]) for key, v in constants.items()}
-        ordered = {name: parameters[name] for name in CONSTANTS if name in parameters}
+        parameters = {by_key[key]: Parameter.parse(v, PARAMETERS[by_key[key]]) for key, v in constants.items()}
+        ordered = {name: parameters[name] for name in PARAMETERS if name in parameters}
         sections: dict[str, Any] = {title: SECTIONS[title].parse(given[title]) for title in SECTIONS if title in given}
         return cls(ordered, **sections)
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested tables that ``from_dict`` reads."""
         tables = {title: getattr(self, title).to_file() for title in SECTIONS}
-        constants = {CONSTANTS[name].key: p.to_file(CONSTANTS[name]) for name, p in self.parameters.items()}
+        constants = {PARAMETERS[name].key: p.to_file(PARAMETERS[name]) for name, p in self.parameters.items()}
         return tables | {"parameters": constants}
 
     @property
@@ -162,7 +162,7 @@ class Experiment:
 def physics(tables: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of an experiment's tables its films depend on: how they are seen only where that averages heat."""
     chosen = {title: tables[title] for title in ("conditions", "film", "parameters", "start")}
-    if tables["conditions"]["temperature_K"] or CONSTANTS["T"].key in tables["parameters"]:
+    if tables["conditions"]["temperature_K"] or PARAMETERS["T"].key in tables["parameters"]:
         chosen["picture"] = {"exposure": tables["picture"]["exposure"]}
     return chosen
 

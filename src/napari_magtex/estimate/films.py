@@ -13,6 +13,7 @@ from scipy.constants import Boltzmann
 
 from napari_magtex.compute import Device, how_many_fit, torch_device
 from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.estimate.parameters import CONSTANTS
 from napari_magtex.estimate.sets import Split
 from napari_magtex.physics.film import Film
 from napari_magtex.physics.observables import OBSERVABLES, observables
@@ -65,7 +66,8 @@ def film_of(experiment: Experiment, constants: Mapping[str, Tensor | float], **c
         "demag": settings.demag,
     }
     shape: tuple[int, int] = settings.shape  # type: ignore[assignment]
-    return Film(shape, experiment.cell, **(options | dict(constants) | changes))  # type: ignore[arg-type]
+    of_material = {name: values for name, values in constants.items() if name in CONSTANTS}
+    return Film(shape, experiment.cell, **(options | of_material | changes))  # type: ignore[arg-type]
 
 
 def protocol_of(experiment: Experiment, temperature_K: Tensor | float) -> Protocol:
@@ -140,7 +142,7 @@ def _relax(
     import torch
 
     columns = {name: torch.as_tensor(constants[:, i]) for i, name in enumerate(experiment.parameters)}
-    temperature = columns.pop("T", experiment.conditions.temperature_K)
+    temperature = columns.get("T", experiment.conditions.temperature_K)
     film = film_of(experiment, columns, device=place)
     start = torch.cat([_start(experiment, film, i, seed) for i, seed in enumerate(seeds)]).to(film.device)
     heat = [int(np.random.SeedSequence((seed, _HEAT)).generate_state(1)[0]) for seed in seeds]

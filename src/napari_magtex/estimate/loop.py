@@ -48,7 +48,7 @@ def film_loops(
     settings = experiment.hysteresis
     axis = tilted(settings.direction, settings.tilt_deg)
     settle, rate = _settling(experiment, axis)
-    conditions = LoopConditions(axis, experiment.conditions.temperature_K, rate, _geometry(experiment))
+    conditions = LoopConditions(axis, experiment.temperature.low, rate, _geometry(experiment))
     film = disordered_film(experiment, given, device=device)
     m = torch.ones((film.batch, 3, *film.shape), dtype=film.dtype, device=film.device)
     yield from hysteresis_loops(film, m, settings.max_T, settings.steps, conditions, settle)
@@ -103,7 +103,7 @@ def loop_table(loop: Loop) -> pd.DataFrame:
 
 def _settling(experiment: Experiment, axis: tuple[float, float, float]) -> tuple[Settle, str]:
     """Return what brings the film to rest at each field, and the words for it."""
-    settings, T, seed = experiment.hysteresis, experiment.conditions.temperature_K, experiment.start.seed
+    settings, T, seed = experiment.hysteresis, experiment.temperature.low, experiment.start.seed
     fields = settings.steps + 1
     if T == 0:
         return relaxing(shake_deg=settings.shake_deg, seed=seed), f"relaxed at each of {fields} fields"

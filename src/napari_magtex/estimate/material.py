@@ -53,9 +53,9 @@ class Material:
     @classmethod
     def of_experiment(cls, experiment: Experiment) -> Material:
         """Take the numbers of an experiment, and of its ranges the middle."""
-        parameters = experiment.parameters
+        parameters = {name: p for name, p in experiment.parameters.items() if name in CONSTANTS}
         constants = {name: Quantity(p.middle, p.low, p.high, CONSTANTS[name].unit) for name, p in parameters.items()}
-        return cls(constants, tuple(experiment.estimated))
+        return cls(constants, tuple(name for name, p in parameters.items() if p.varies))
 
     def told(self, other: Material) -> Material:
         """Return it with the constants that another one holds in place of its own."""
@@ -145,5 +145,6 @@ def read_estimate(path: str | Path) -> Material:
 
 
 def _with(experiment: Experiment, values: Mapping[str, tuple[float, ...]]) -> Experiment:
+    """Return an experiment with other constants; where its temperature varies, at rest."""
     known = experiment.parameters | {name: Parameter(tuple(sorted(set(v)))) for name, v in values.items()}
     return replace(experiment, parameters={name: known[name] for name in CONSTANTS if name in known})

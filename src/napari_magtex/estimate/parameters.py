@@ -17,7 +17,7 @@ Value = TypeVar("Value", float, NDArray[np.float64])
 
 @dataclass(frozen=True)
 class Constant:
-    """What may vary from film to film: its SI unit, and the key and scale that a file uses."""
+    """A number that may vary from film to film: its SI unit, and the key and scale that a file uses."""
 
     unit: str
     key: str
@@ -29,8 +29,12 @@ CONSTANTS = {
     "D": Constant("J/m^2", "D_mJ_per_m2", 1e-3),
     "Ms": Constant("A/m", "Ms_MA_per_m", 1e6),
     "Ku": Constant("J/m^3", "Ku_kJ_per_m3", 1e3),
-    "T": Constant("K", "T_K", 1.0),
 }
+"""Of the material."""
+
+PARAMETERS = CONSTANTS | {"T": Constant("K", "T_K", 1.0)}
+"""All that may vary: the temperature too."""
+
 OPTIONAL = ("Ku", "T")  # they have a place of their own where they are known
 
 

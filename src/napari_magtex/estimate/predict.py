@@ -93,8 +93,10 @@ def _answer(
     trusted = not doubts and not is_uniform(boxed, estimator.contrast)
     quantities: dict[str, Quantity] = {}
     determined: list[str] = []
-    for name, parameter in experiment.parameters.items():
-        constant = CONSTANTS[name]
+    for name, constant in CONSTANTS.items():
+        if name not in experiment.parameters:
+            continue
+        parameter = experiment.parameters[name]
         known = False
         if parameter.varies:
             index = list(experiment.estimated).index(name)

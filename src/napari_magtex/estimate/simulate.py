@@ -186,12 +186,13 @@ def _try_cold(
     table: Table, count: int, experiment: Experiment, device: Device | str, workers: Workers
 ) -> Iterator[Progress]:
     """Of an experiment in heat, relax the first films at T = 0: heat roughens what is uniform, and takes longer."""
-    if not experiment.conditions.temperature_K:
+    if not experiment.temperature.high:
         return
     sets, seeds = table.constants(experiment, slice(count)), table.read("seed", slice(count))
     key = _likely_uniform(experiment)
     rows = np.array(sorted(range(count), key=lambda row: key(sets[row : row + 1]))[:FIRST])
     cold = replace(experiment, conditions=replace(experiment.conditions, temperature_K=0.0))
+    sets[:, [name == "T" for name in experiment.parameters]] = 0.0
     parts = np.array_split(rows, min(len(rows), workers.tasks()))
     jobs = ((n, (ENGINE, cold, sets[part], seeds[part].tolist(), str(device))) for n, part in enumerate(parts))
     found: list[NDArray[np.float32]] = []

@@ -24,7 +24,7 @@ from napari_magtex import __version__
 from napari_magtex.errors import MagtexError
 from napari_magtex.estimate.experiment import Experiment, physics
 from napari_magtex.estimate.films import ENGINE, FIGURES, Column, film_seed
-from napari_magtex.estimate.parameters import CONSTANTS
+from napari_magtex.estimate.parameters import PARAMETERS
 from napari_magtex.estimate.sets import Split, parameter_sets
 
 _FORMAT = "napari-magtex films"
@@ -38,7 +38,7 @@ _NAMES = {
     "Ku": "uniaxial anisotropy",
     "T": "temperature",
 }
-_KNOWN = {name: Column("float64", CONSTANTS[name].unit, said) for name, said in _NAMES.items()} | {"seed": _SEED}
+_KNOWN = {name: Column("float64", PARAMETERS[name].unit, said) for name, said in _NAMES.items()} | {"seed": _SEED}
 _DAMAGED = (OSError, ValueError, RuntimeError, BaseZarrError)
 
 

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QVBoxLayout, QWidge
 from napari_magtex.errors import BadExperiment, MagtexError
 from napari_magtex.estimate.channels import CHANNELS
 from napari_magtex.estimate.experiment import Coarseness, Experiment
-from napari_magtex.estimate.parameters import CONSTANTS, tidy
+from napari_magtex.estimate.parameters import CONSTANTS, PARAMETERS, tidy
 from napari_magtex.estimate.sections import SECTIONS
 from napari_magtex.estimate.toml import save_toml
 from napari_magtex.picture import Contrast
@@ -144,7 +144,8 @@ class ExperimentForm(QWidget):
             tables["film"][Ku] = constants.pop(Ku)
         else:
             tables["film"][Ku] = 0.0
-        return tables | {"parameters": constants}
+        others = {key: given for key, given in self._tables["parameters"].items() if key == PARAMETERS["T"].key}
+        return tables | {"parameters": constants | others}
 
     def show_experiment(self, experiment: Experiment) -> None:
         """Fill the form."""
