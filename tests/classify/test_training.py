@@ -97,6 +97,23 @@ def test_the_moving_average_follows_the_weights() -> None:
     assert average.weight.tolist() == pytest.approx([1.2, 1.2])
 
 
+def test_statistics_of_normalisation_are_measured_on_pictures_whatever_came_along(
+    simulations: list[Simulation],
+) -> None:
+    one, other = (TextureNet(TINY.backbone).eval() for _ in range(2))
+    other.load_state_dict(one.state_dict())
+    for key, statistic in other.state_dict().items():
+        if "running_" in key:
+            statistic.mul_(3).add_(1)
+    before = {key: t.clone() for key, t in one.state_dict().items()}
+    for network in (one, other):
+        train._normalise_anew(network, TINY, simulations)
+    assert not any(module.training for module in (*one.modules(), *other.modules()))
+    for key, measured in one.state_dict().items():
+        torch.testing.assert_close(measured, other.state_dict()[key])
+        assert torch.equal(measured, before[key]) != ("running_" in key or "num_batches" in key)
+
+
 def test_a_hidden_state_has_no_say_in_the_loss() -> None:
     hidden = torch.tensor([[s in hidden_states(Contrast.KERR) for s in STATES]])
     sample = Sample(torch.zeros(1), torch.tensor([STATES.index(State.FM)]), torch.tensor([2]), hidden, torch.ones(1))

@@ -9,6 +9,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from scipy.spatial.transform import Rotation
 
 from napari_magtex.classify.augment import SMALLEST, Spins, activity, piece, varied
 from napari_magtex.classify.faults import Faults, eight_bits, margined, plotted, resized, through_jpeg
@@ -109,8 +110,11 @@ def draw(simulation: Simulation, family: Family, rng: np.random.Generator, *, fa
             periodic = simulation.periodic
             frame = instrument_frame(m, family.contrast, rng, faults, periodic=periodic, hot=hot, sides=sides)
         return Picture(recorded(frame, rng, faults), family.contrast)
+    if faults is Faults.ALL and simulation.state is State.FM and family is not Family.WHEEL and rng.random() < 0.5:
+        m = m @ Rotation.random(None, rng).as_matrix().astype(np.float32)  # one direction is as good as another
     sheared = simulation.texture.lattice is Lattice.TRIANGULAR
-    if wide and simulation.periodic and not sheared:
+    fine = wide and simulation.state in FERROMAGNETIC  # order from site to site would be lost
+    if fine and simulation.periodic and not sheared:
         m = _tiled(m, family, rng)
     elif simulation.periodic and max(m.shape) <= _WIDEST // 2 and rng.random() < 0.3:
         m = np.tile(m, (1, 2, 1) if rng.random() < 0.5 else (2, 1, 1))
@@ -121,7 +125,7 @@ def draw(simulation: Simulation, family: Family, rng: np.random.Generator, *, fa
         m = np.tile(m, (1, ceil(1 + ny / nx / 2), 1))  # wide enough for a rectangle of nx sites without empty corners
     elif simulation.state in _UNTEXTURED and faults is Faults.ALL and rng.random() < 0.2:
         m = _corner(m, rng)
-    elif not wide and (max(ny, nx) > _WIDEST or rng.random() < 0.7):
+    elif not fine and (max(ny, nx) > _WIDEST or rng.random() < 0.7):
         m = m[piece(m, rng, most=_WIDEST)]
     if faults is Faults.ALL and not sheared and rng.random() < 0.04:
         m = _cut_round(m)

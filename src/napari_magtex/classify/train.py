@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 _CHECKPOINT_EVERY = 150.0  # seconds
 _LOG_EVERY = 50  # batches
+_MEASURED = 4800  # pictures that the statistics of normalisation are measured on
 _GLANCE = 256  # validation pictures looked at with each checkpoint
 _APPLICABLE_WEIGHT, _CONTRAST_WEIGHT = 0.5, 0.3  # against the loss of the states
 
@@ -88,6 +89,7 @@ def train_classifier(
         with learners(count, _assist, recipe, path, given) as learner:
             yield from _learn(run, recipe, simulations, path, learner)
         yield Progress(recipe.samples, recipe.samples, "calibrating")
+        _normalise_anew(run.average, recipe, simulations)
         classifier = _calibrated(run.average, recipe, simulations, trained=run)
         judged: dict[str, Any] = {}
         for step in all_styles(simulations, "test", classifier, recipe.test, seed=recipe.seed):
@@ -240,6 +242,27 @@ def _accuracy(network: torch.nn.Module, glance: list[Sample]) -> float:
         right += int((logits.argmax(dim=1) == sample.state)[textured].sum())
         total += int(textured.sum())
     return right / max(total, 1)
+
+
+def _normalise_anew(average: torch.nn.Module, recipe: Recipe, simulations: Sequence[Simulation]) -> None:
+    """Measure the statistics of normalisation for the averaged weights, on pictures that no step was taken on.
+
+    Those that came along are of the weights on the way, a few per cent off: pictures at the edge, as of a single
+    colour, then get another verdict.
+    """
+    assert isinstance(average, TextureNet)
+    pictures = TrainingPictures(simulations, recipe, average.interpolation, "train")
+    device = next(average.parameters()).device
+    norms = [module for module in average.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum, norm.training = None, True  # the plain mean over all that follow
+    with torch.inference_mode():
+        count = min(_MEASURED, recipe.samples)
+        for sample in batches(pictures, recipe.samples, recipe.samples + count, batch=min(2 * recipe.batch, count)):
+            average.features(sample.views.to(device).flatten(0, 1).float() / 255)
+    for norm in norms:
+        norm.training = False
 
 
 def _calibrated(
