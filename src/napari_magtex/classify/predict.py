@@ -101,6 +101,8 @@ class Classifier:
         """Turn the logits of a picture into its verdict."""
         contrast = picture.contrast or self._contrast(picture, raw)
         probabilities = self.calibration.probabilities(raw.state, contrast)
+        if picture.is_constant:  # one colour is a uniform texture, whatever a network makes of it
+            probabilities = np.array([float(s is State.FM) for s in STATES])
         state = STATES[int(probabilities.argmax())]
         applicability = self.calibration.applicability(raw.applicable)
         if applicability < 0.5:

@@ -45,7 +45,7 @@ class Recipe:
     """
 
     name: str = "nine-states"
-    version: str = "0.2"
+    version: str = "0.3"
     library: str = ""
     start: str = ""
     backbone: str = "efficientnet_b0"
