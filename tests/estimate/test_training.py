@@ -43,13 +43,13 @@ def test_a_training_that_was_stopped_ends_as_one_that_was_not(experiment_with, s
     monkeypatch.setattr("napari_magtex.estimate.train._SAVE_EVERY", 3)
     work = train_estimator(e, tmp_path / "stopped.safetensors", device="cpu")
     for step in work:
-        if isinstance(step, Progress) and "training" in step.what and step.done == 4:
+        if isinstance(step, Progress) and "training, error" in step.what and step.done == 4:
             break
     work.close()
     resumed = [
         step.done
         for step in train_estimator(e, tmp_path / "stopped.safetensors", device="cpu")
-        if isinstance(step, Progress) and "training" in step.what
+        if isinstance(step, Progress) and "training, error" in step.what
     ]
     assert resumed == [4, 5, 6]  # after the checkpoint at 3
     stopped = Estimator.load(tmp_path / "stopped.safetensors", device="cpu")
@@ -75,7 +75,7 @@ def test_what_is_learned_from_and_how_well_is_told_on_the_way(experiment_with, s
     assert [(event.step, event.steps) for event in learned] == [(2, 5), (4, 5), (5, 5)]
     assert all(np.isfinite(event.loss) and 0 < event.error < 100 for event in learned)
     assert events.index(sample) < events.index(learned[0])
-    said = [event.what for event in events if isinstance(event, Progress) and "training" in event.what]
+    said = [event.what for event in events if isinstance(event, Progress) and "training, error" in event.what]
     assert "left" not in said[0]
     assert all(" s left; training, error" in what for what in said[1:])
 
@@ -99,7 +99,7 @@ def test_a_run_cancelled_among_the_films_and_in_training_ends_as_one_that_was_no
 
     cancelled("simulating")
     assert not checkpoint_path(e).exists()
-    cancelled("training")
+    cancelled("training, error")
     drain(train_estimator(e, tmp_path / "tiny-spin.safetensors", device="cpu"))
     stopped, whole = (Estimator.load(folder / "tiny-spin.safetensors", device="cpu") for folder in (tmp_path, tiny))
     for key, tensor in stopped.network.state_dict().items():
@@ -115,7 +115,7 @@ def test_a_full_disk_in_training_says_what_is_kept(experiment_with, same_cache, 
         raise OSError(errno.ENOSPC, "No space left on device")
 
     work = train_estimator(e, tmp_path / "e.safetensors", device="cpu")
-    next(step for step in work if isinstance(step, Progress) and "training" in step.what)
+    next(step for step in work if isinstance(step, Progress) and "training, error" in step.what)
     monkeypatch.setattr("napari_magtex.estimate.checkpoint.save_file", full)
     with pytest.raises(MagtexError) as told:
         drain(work)
