@@ -21,6 +21,8 @@ COARSEST = 10e-6  # m: a resolution in inches or centimetres below this is a pri
 def read_tiff(path: Path) -> Frames:
     """Read the first series of a TIFF: its pages are the frames. Stacks above 256 MB stay on the disk.
 
+    Where pages were appended one by one, each is a series of its own: those of one shape are the frames.
+
     Raises
     ------
     UnreadableFile
@@ -32,7 +34,11 @@ def read_tiff(path: Path) -> Frames:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series[0]
             page = series.keyframe
-            pixels = _frames_first(_pixels(series, path), series.axes, page)
+            alike = all((s.shape, s.dtype, len(s)) == (series.shape, series.dtype, 1) for s in tiff.series)
+            if alike and len(tiff.series) > 1:
+                pixels = _frames_first(_appended(tiff.series, path), "I" + series.axes, page)
+            else:
+                pixels = _frames_first(_pixels(series, path), series.axes, page)
             size, told = _scale(tiff, page, path)
     except Exception as error:  # tifffile raises nearly everything for damaged files
         said = str(error).strip() or type(error).__name__
@@ -61,6 +67,23 @@ def write_tiff(path: Path, picture: Picture, description: str) -> None:
     )
 
 
+def _appended(every: Any, path: Path) -> Any:
+    """Return the pixels of series of one page each; of many of them an array of dask."""
+    if sum(series.nbytes for series in every) <= LARGEST_IN_MEMORY:
+        return np.stack([series.asarray() for series in every])
+    return _lazily(path, [{"series": n} for n in range(len(every))], every[0])
+
+
+def _lazily(path: Path, places: list[dict[str, int]], like: Any) -> Any:
+    """Return an array of dask of pages, each read by itself, so that no file has to stay open."""
+    import dask
+    import dask.array as da
+    import tifffile
+
+    read = dask.delayed(tifffile.imread, pure=True)
+    return da.stack([da.from_delayed(read(path, **place), like.keyframe.shape, like.dtype) for place in places])
+
+
 def _pixels(series: Any, path: Path) -> Any:
     """Return the pixels of a series; of a large stack a map of the file, or an array of dask where it is compressed."""
     import tifffile
@@ -72,15 +95,7 @@ def _pixels(series: Any, path: Path) -> Any:
     shape = series.keyframe.shape
     if series.shape != (len(series), *shape):
         return series.asarray()
-    import dask
-    import dask.array as da
-
-    # each page is read by itself, so that no file has to stay open
-    pages = [
-        da.from_delayed(dask.delayed(tifffile.imread, pure=True)(path, series=0, key=n), shape, series.dtype)
-        for n in range(len(series))
-    ]
-    return da.stack(pages)
+    return _lazily(path, [{"series": 0, "key": n} for n in range(len(series))], series)
 
 
 def _frames_first(data: Any, axes: str, page: Any) -> Any:
