@@ -14,7 +14,7 @@ from scipy.constants import e, hbar, mu_0
 from scipy.ndimage import binary_erosion, gaussian_filter
 
 from napari_magtex.errors import UncalibratedPicture, Unsuitable
-from napari_magtex.estimate.channels import Channels, channels
+from napari_magtex.estimate.channels import Channels, box_of, channels, filled
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.spectrum import measure_period
 from napari_magtex.physics.structure import frequencies, structure_factor
@@ -97,9 +97,8 @@ class _Region:
 
     @property
     def filled(self) -> NDArray[np.float32]:
-        """Channels that take their mean outside the region, which adds no power."""
-        mean = self.values[:, self.inside].mean(axis=1, dtype=np.float64).astype(np.float32)
-        return np.where(self.inside, self.values, mean[:, None, None])
+        """Channels that take their mean outside the region."""
+        return filled(self.values, self.inside)
 
 
 def anchors(picture: Picture, experiment: Experiment) -> Anchors:
@@ -277,8 +276,7 @@ def _moment(strength: Array, thickness: float) -> Iterator[Anchor]:
 
 def _box(seen: Channels, experiment: Experiment) -> _Region:
     """Cut channels to the region's bounding box."""
-    ys, xs = (np.flatnonzero(seen.inside.any(axis=axis)) for axis in (1, 0))
-    box = (slice(ys[0], ys[-1] + 1), slice(xs[0], xs[-1] + 1))
+    box = box_of(seen.inside)
     return _Region(seen.values[:, *box], seen.inside[box], experiment.cell[1:], experiment.picture.contrast)
 
 

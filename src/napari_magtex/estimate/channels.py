@@ -47,6 +47,20 @@ class Channels:
     doubts: tuple[str, ...] = ()
 
 
+def box_of(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the bounding box of a region (rows, columns)."""
+    ys, xs = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    return slice(ys[0], ys[-1] + 1), slice(xs[0], xs[-1] + 1)
+
+
+def filled(values: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Give channels (channels, rows, columns) outside a region their mean inside it, which adds no power."""
+    if inside.all():
+        return values
+    mean = values[:, inside].mean(axis=1, dtype=np.float64).astype(np.float32)
+    return np.where(inside, values, mean[:, None, None])
+
+
 def channels(picture: Picture, experiment: Experiment) -> Channels:
     """Bring a picture to the channels and the cells that an estimator was trained on.
 

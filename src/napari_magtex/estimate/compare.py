@@ -15,7 +15,7 @@ from napari_magtex.colours import ColourMap, recognise
 from napari_magtex.compute import Device, Progress
 from napari_magtex.errors import BadExperiment
 from napari_magtex.estimate.anchors import anchors
-from napari_magtex.estimate.channels import Channels, channels
+from napari_magtex.estimate.channels import Channels, channels, filled
 from napari_magtex.estimate.drawing import draw
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.films import film_seed, relax_films
@@ -177,7 +177,7 @@ def compare(
     yield Progress(seeds, seeds, "measuring")
     cell = film.cell[1:]
     resolution = max(1 / (n * d) for n, d in zip(film.film.shape, cell, strict=True))
-    k, measured_power = radial_spectrum(_filled(seen), cell, resolution)
+    k, measured_power = radial_spectrum(filled(seen.values, seen.inside), cell, resolution)
     spectra = [radial_spectrum(channels(simulated, film).values, cell, resolution)[1] for simulated in pictures]
     notes = [*material.assumed, *_notes(seen, film)]
     if settled < seeds:
@@ -262,14 +262,6 @@ def _notes(seen: Channels, film: Experiment) -> Iterator[str]:
         yield "skyrmions are not counted in this contrast"
     elif not seen.values[:2].any():
         yield "the picture shows m_z alone, which does not tell a skyrmion: none are counted"
-
-
-def _filled(seen: Channels) -> NDArray[np.float32]:
-    """Give cells outside the region the mean of those inside, which adds no power."""
-    if seen.inside.all():
-        return seen.values
-    mean = seen.values[:, seen.inside].mean(axis=1, dtype=np.float64).astype(np.float32)
-    return np.where(seen.inside, seen.values, mean[:, None, None])
 
 
 def _colour_map(picture: Picture) -> ColourMap | None:

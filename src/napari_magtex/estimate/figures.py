@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_magtex.results import replacing
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def write_figure(figure: Figure, path: Path) -> None:
     """Write a PNG beside the target first, then rename it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    figure.savefig(beside, format="png")
-    beside.replace(path)
+    with replacing(path) as beside:
+        figure.savefig(beside, format="png")

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_magtex.compute import Progress
-from napari_magtex.estimate.channels import Channels, channels
+from napari_magtex.estimate.channels import Channels, box_of, channels, filled
 from napari_magtex.estimate.chirality import dmi_sign
 from napari_magtex.estimate.estimator import DEFAULT_ESTIMATOR, RATIO, Estimator, log_ratio, ratio_sigma
 from napari_magtex.estimate.evaluate import PERIOD
@@ -146,14 +146,8 @@ def _period(values: NDArray[np.float32], estimator: Estimator, side: float) -> t
 
 def _box(seen: Channels) -> NDArray[np.float32]:
     """Cut the channels to the region's bounding box; outside the region they take the mean inside."""
-    ys, xs = (np.flatnonzero(seen.inside.any(axis=axis)) for axis in (1, 0))
-    box = (slice(ys[0], ys[-1] + 1), slice(xs[0], xs[-1] + 1))
-    inside = seen.inside[box]
-    values = seen.values[:, *box]
-    if inside.all():
-        return values
-    mean = values[:, inside].mean(axis=1, dtype=np.float64).astype(np.float32)
-    return np.where(inside, values, mean[:, None, None])
+    box = box_of(seen.inside)
+    return filled(seen.values[:, *box], seen.inside[box])
 
 
 def _other_conditions(picture: Picture, experiment: Experiment) -> list[str]:

@@ -17,7 +17,7 @@ from napari_magtex.widgets.dock import Dock, wrapped_label
 from napari_magtex.widgets.estimate import Area
 from napari_magtex.widgets.layers import pixel_size_of
 from napari_magtex.widgets.pictures import as_analysed, part_of, stack_shape
-from napari_magtex.widgets.plots import FONT_SIZE, ThemedCanvas
+from napari_magtex.widgets.plots import ThemedCanvas
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -190,13 +190,8 @@ class SpectraChart(ThemedCanvas):
             return
         from napari_magtex.estimate.compare_chart import draw_spectra
 
-        text = self.colours["text"]
         draw_spectra(self.axes, self._comparison)
-        for axis in (self.axes.xaxis, self.axes.yaxis):
-            axis.label.set_color(text)
-            axis.label.set_fontsize(FONT_SIZE)
-        look = {"frameon": False, "labelcolor": text, "fontsize": FONT_SIZE}
-        self.axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), **look)
+        self.dress()
 
 
 def figures_table(comparison: Comparison) -> str:

@@ -18,7 +18,7 @@ from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.constants import ConstantsForm, constants_text
 from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.editors import Numbers
-from napari_magtex.widgets.plots import FONT_SIZE, ThemedCanvas
+from napari_magtex.widgets.plots import ThemedCanvas
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -213,13 +213,8 @@ class LoopChart(ThemedCanvas):
             return
         from napari_magtex.estimate.loop_chart import draw_loop
 
-        text = self.colours["text"]
-        draw_loop(self.axes, self._band.loop, self._band, ink=text)
-        for axis in (self.axes.xaxis, self.axes.yaxis):
-            axis.label.set_color(text)
-            axis.label.set_fontsize(FONT_SIZE)
-        look = {"frameon": False, "labelcolor": text, "fontsize": FONT_SIZE}
-        self.axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), **look)
+        draw_loop(self.axes, self._band.loop, self._band, ink=self.colours["text"])
+        self.dress()
 
 
 def volume_text(volume: Quantity) -> str:
