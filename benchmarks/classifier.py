@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from classifier_styles import OTHERS, PAPER, styled
-from classifier_tables import Figures, between, parser, percent, table, write
+from tables import Figures, between, parser, percent, table, write
 
 from napari_magtex.classify.calibration import auroc, calibration_error
 from napari_magtex.classify.data import HeldOut, held_out

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from classifier_tables import Figures, parser, percent, table, write
 from numpy.typing import NDArray
 from scipy.stats import bootstrap, spearmanr
+from tables import Figures, parser, percent, table, write
 
 from napari_magtex.classify.network import TextureNet
 from napari_magtex.classify.predict import Classifier, ready

@@ -6,7 +6,8 @@
 Each network is trained from nothing on the same pictures, in the same order, for as long (``--samples``), and judged on
 the test split. FILE gets a network's row as soon as it is there; started again, rows that are there are kept and a
 training that was stopped goes on. ``--no-train`` measures size and time alone; a later run adds the rest. Times are of
-two threads of a CPU, for a picture seen as a whole and in one close-up; they are right where nothing else runs.
+two threads of a CPU, for a picture seen as a whole and in one close-up, both of 224 pixels whatever is trained at; they
+are right where nothing else runs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import torch
 from classifier_styles import PAPER, styled
-from classifier_tables import Figures, between, percent, table, write
+from tables import Figures, between, percent, table, write
 
 from napari_magtex.classify.data import held_out
 from napari_magtex.classify.drawing import Family
@@ -46,6 +47,7 @@ NETWORKS = (
 )
 SEED = 2
 THREADS = 2
+TIMED = 224  # side of a view in pixels, as the paper has it
 BATCHES = {1: 7, 32: 3}  # pictures at once, and how often that is timed
 # no stochastic depth: not every backbone has it. Calibration shifts the odds of states, so a little of it is needed.
 COMMON = Recipe(minutes=1e6, drop_path=0.0, calibration=60, test=9)
@@ -56,7 +58,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--json", type=Path, metavar="FILE", required=True, help="rows, read and written")
     options.add_argument("--samples", type=int, default=8000, help="pictures that each network is trained on")
-    options.add_argument("--size", type=int, default=224, help="side of a view in pixels")
+    options.add_argument("--size", type=int, default=224, help="side of a view in pixels, to train at")
     options.add_argument("--count", type=int, default=400, help="test pictures of arrows, and of each family")
     options.add_argument("--batch", type=int, default=COMMON.batch, help="pictures of a training step")
     options.add_argument("--workers", type=int, default=COMMON.workers, help="processes that draw pictures")
@@ -73,7 +75,7 @@ def main() -> None:
     for name in chosen.only:
         row = figures["rows"].setdefault(name, {})
         if "parameters" not in row:
-            row |= size_and_time(name, chosen.size)
+            row |= size_and_time(name)
             write(figures, chosen.json)
         if not chosen.no_train and row.get("samples") != chosen.samples:
             recipe = replace(COMMON, name=f"compared-{name}", backbone=name, size=chosen.size, samples=chosen.samples,
@@ -83,7 +85,7 @@ def main() -> None:
     print(markdown(figures))
 
 
-def size_and_time(name: str, size: int) -> Figures:
+def size_and_time(name: str) -> Figures:
     """Return the parameters of a network, and milliseconds a picture on two threads."""
     print(f"timing {name}", file=sys.stderr)
     network = ready(TextureNet(name), Device.CPU)
@@ -91,15 +93,15 @@ def size_and_time(name: str, size: int) -> Figures:
     torch.set_num_threads(THREADS)
     try:
         with torch.inference_mode():
-            times = {str(batch): _milliseconds(network, batch, size, repeats) for batch, repeats in BATCHES.items()}
+            times = {str(batch): _milliseconds(network, batch, repeats) for batch, repeats in BATCHES.items()}
     finally:
         torch.set_num_threads(before)
     return {"parameters": sum(p.numel() for p in network.parameters()), "ms": times}
 
 
-def _milliseconds(network: TextureNet, batch: int, size: int, repeats: int) -> float:
+def _milliseconds(network: TextureNet, batch: int, repeats: int) -> float:
     """Time a picture, once warm: the fastest of some, for whatever else runs only takes longer."""
-    views = torch.rand(batch, 2, 3, size, size)
+    views = torch.rand(batch, 2, 3, TIMED, TIMED)
     times = []
     for _ in range(1 + repeats):
         start = time.perf_counter()
@@ -151,7 +153,7 @@ def markdown(figures: Figures) -> str:
         rows.append((name, f"{row['parameters'] / 1e6:.1f} M", *times, pictures, *rates))
     head = ("network", "parameters", *(f"ms a picture, {b} at once" for b in BATCHES), "trained on",
             "paper-style arrows", "all styles, moderate faults")  # fmt: skip
-    return f"Views of {figures['size']} pixels.\n\n{table(head, rows)}"
+    return f"Timed with views of {TIMED} pixels, trained with views of {figures['size']}.\n\n{table(head, rows)}"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from classifier_tables import Figures, table, write
+from tables import Figures, table, write
 
 from napari_magtex.classify.predict import Classifier, raw_answers
 from napari_magtex.errors import MagtexError
@@ -46,7 +46,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--weights", default="nine-states", help="a model by name or file")
     options.add_argument("--data", type=Path, default=Path(os.environ.get("MAGTEX_REAL_DATA", "../shared/data")))
-    options.add_argument("--json", type=Path, metavar="FILE", help="write all verdicts, which classifier_docs.py reads")
+    options.add_argument("--json", type=Path, metavar="FILE", help="write all verdicts, which docs.py reads")
     chosen = options.parse_args()
     manifest = chosen.data / "manifest.csv"
     if not manifest.is_file():

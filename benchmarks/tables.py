@@ -1,4 +1,4 @@
-"""What the classifier's benchmarks share: Markdown tables, which are printed and stand in the docs, and JSON."""
+"""What the benchmarks share: Markdown tables, which are printed and stand in the docs, and JSON."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parser(description: str | None, *, count: int, of: str) -> argparse.Argument
     options.add_argument("--weights", default="nine-states", help="a model by name or file")
     options.add_argument("--count", type=int, default=count, help=of)
     options.add_argument("--library", type=Path, help="folder of simulations; default: the one in the cache")
-    options.add_argument("--json", type=Path, metavar="FILE", help="write all figures, which classifier_docs.py reads")
+    options.add_argument("--json", type=Path, metavar="FILE", help="write all figures, which docs.py reads")
     return options
 
 

@@ -1,6 +1,6 @@
-"""Put the figures that the classifier's benchmarks wrote into the sections of docs/classifier.md that they belong to.
+"""Put the figures that benchmarks wrote into the sections of the docs that they belong to.
 
-    python benchmarks/classifier_docs.py FILE.json ... [--page docs/classifier.md]
+    python benchmarks/docs.py FILE.json ...
 
 A section stands between ``<!-- NAME -->`` and ``<!-- end of NAME -->``; each file says which benchmark it is of.
 """
@@ -14,14 +14,15 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from classifier_tables import Figures
+from tables import Figures
 
-PAGE = Path(__file__).parents[1] / "docs" / "classifier.md"
-MODULES = {
-    "classifier": "classifier",
-    "attention": "classifier_attention",
-    "real": "classifier_real",
-    "networks": "classifier_networks",
+DOCS = Path(__file__).parents[1] / "docs"
+SECTIONS = {  # the module that renders each, and the page that it stands on
+    "classifier": ("classifier", "classifier.md"),
+    "attention": ("classifier_attention", "classifier.md"),
+    "real": ("classifier_real", "classifier.md"),
+    "networks": ("classifier_networks", "classifier.md"),
+    "estimators": ("estimator", "estimate.md"),
 }
 
 
@@ -29,15 +30,13 @@ def main() -> None:
     """Render every file given."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    options.add_argument("--page", type=Path, default=PAGE)
-    chosen = options.parse_args()
-    text = chosen.page.read_text(encoding="utf-8")
-    for path in chosen.files:
+    for path in options.parse_args().files:
         figures: Figures = json.loads(path.read_text(encoding="utf-8"))
         name = figures["benchmark"]
-        markdown: Callable[[Figures], str] = import_module(MODULES[name]).markdown
-        text = with_section(text, name, markdown(figures))
-    chosen.page.write_text(text, encoding="utf-8")
+        module, page = SECTIONS[name]
+        markdown: Callable[[Figures], str] = import_module(module).markdown
+        text = (DOCS / page).read_text(encoding="utf-8")
+        (DOCS / page).write_text(with_section(text, name, markdown(figures)), encoding="utf-8")
 
 
 def with_section(text: str, name: str, content: str) -> str:
