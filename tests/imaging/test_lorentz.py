@@ -227,3 +227,14 @@ def test_impossible_settings_are_refused() -> None:
         Optics(0, voltage=0)
     with pytest.raises(Unsuitable, match="80 degrees"):
         electron_phase(film(skyrmion(0)), tilt_deg=90)
+
+
+def test_what_heat_averages_out_electrons_do_not_see() -> None:
+    m, *_ = stripe()
+    rng = np.random.default_rng(0)
+    order = rng.uniform(0.4, 1, m.shape[:2])
+    weaker = lorentz_frame(film(m), Optics(200e-6), order=np.full(m.shape[:2], 0.5)).pixels
+    np.testing.assert_allclose(weaker, lorentz_frame(film(m, saturation=MS / 2), Optics(200e-6)).pixels, atol=1e-5)
+    phase = phase_of(torch.from_numpy(np.moveaxis(m * order[..., None], -1, 0))[None].double(), CELL, MS)
+    uneven = fresnel(phase, CELL[1:], Optics(200e-6))[0].numpy()
+    np.testing.assert_allclose(lorentz_frame(film(m), Optics(200e-6), order=order).pixels, uneven, atol=1e-5)

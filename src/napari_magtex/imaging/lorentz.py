@@ -101,6 +101,7 @@ def lorentz_frame(
     periodic: bool = True,
     tilt_deg: float = 0.0,
     tilt_axis_deg: float = 0.0,
+    order: NDArray[np.floating] | None = None,
 ) -> Picture:
     """Draw a texture as a Lorentz microscope sees it, a pixel a cell.
 
@@ -114,13 +115,15 @@ def lorentz_frame(
         Electrons a pixel, which brings shot noise; None: a perfect picture.
     seed
         Of the noise.
+    order
+        (ny, nx): what heat leaves of each cell's moment when it is averaged over an exposure; None: all of it.
 
     Returns
     -------
     A grey picture (ny, nx) of mean 1 (of an open film: 1 far from it), calibrated.
     """
     ny, nx = texture.shape[1:]
-    phase = _padded_phase(texture, tilt_deg, tilt_axis_deg, periodic)
+    phase = _padded_phase(texture, tilt_deg, tilt_axis_deg, periodic, order)
     cell = _known(texture)[0]
     limit = optics.aliases_above((phase.shape[0], phase.shape[1]), cell[1:])
     if abs(optics.defocus) > limit:
@@ -255,7 +258,13 @@ def _known(texture: SpinTexture) -> tuple[tuple[float, float, float], float]:
     return texture.cell, texture.saturation
 
 
-def _padded_phase(texture: SpinTexture, tilt_deg: float, tilt_axis_deg: float, periodic: bool) -> torch.Tensor:
+def _padded_phase(
+    texture: SpinTexture,
+    tilt_deg: float,
+    tilt_axis_deg: float,
+    periodic: bool,
+    order: NDArray[np.floating] | None = None,
+) -> torch.Tensor:
     """Phase (ny, nx) of all layers together, on twice the area where the film is open; float64."""
     import torch
 
@@ -264,6 +273,8 @@ def _padded_phase(texture: SpinTexture, tilt_deg: float, tilt_axis_deg: float, p
         raise Unsuitable(f"a film can be tilted by less than 80 degrees, not {tilt_deg:g}")
     nz, ny, nx = texture.shape
     m = torch.from_numpy(np.moveaxis(texture.m, -1, 1).astype(np.float64))
+    if order is not None:
+        m = m * torch.as_tensor(order, dtype=m.dtype)
     if not periodic:
         m = torch.nn.functional.pad(m, (0, nx, 0, ny))
     heights = (torch.arange(nz, dtype=torch.float64) - (nz - 1) / 2) * cell[0]
