@@ -1,74 +1,213 @@
-"""Held-out errors of both networks on the same films, and what the shipped intervals cover.
+"""The estimators in the FeGe window: films of 4 nm in 0.18 T, at rest and at 265 K, that no training saw.
 
-    python benchmarks/estimator.py [spin] [lorentz] [--train]
+    python benchmarks/estimator.py [spin] [lorentz] [--only TABLE ...] [--estimator FILE] [--json FILE]
 
-The shipped estimators are measured as they are; Wang et al.'s network, which does not ship, is read from the cache, or
-trained there first with ``--train`` (a quarter of an hour of one core for each contrast). Films that the cache lacks
-are simulated.
+Tables: ``held-out`` (the test split of an estimator's own experiment, whole and in regions), ``window`` (test A: the
+125 sets of A 4-12 pJ/m, D 0.8-2.4 mJ/m^2, Ms 0.2-0.6 MA/m with a new seed; test B: the 64 midpoints), ``sizes``
+(FeGe's own constants, 128 x 128 to 1024 x 1024 cells), ``paths`` (the midpoints again, but annealed, or brought along
+fields), and ``paper`` (both networks trained on the 125 sets alone, with ours and without torques; some minutes each).
+Films and trainings stay in the cache; pictures have eight bits, Lorentz frames 200 electrons a pixel.
 """
 
 from __future__ import annotations
 
+import argparse
+import copy
+import json
 import sys
-import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from tables import Figures, table, write
 
-from napari_magtex.compute import Device, Progress, cache_folder, drain
+from napari_magtex.compute import Progress, cache_folder, drain
+from napari_magtex.estimate.drawing import draw_channels
 from napari_magtex.estimate.estimator import Estimator
-from napari_magtex.estimate.evaluate import crops, held_out_figures
+from napari_magtex.estimate.evaluate import Seen, crops, held_out_figures
 from napari_magtex.estimate.experiment import Experiment
-from napari_magtex.estimate.sets import Split
-from napari_magtex.estimate.simulate import simulate_films
+from napari_magtex.estimate.sets import Split, parameter_sets
+from napari_magtex.estimate.simulate import films_folder, simulate_films, simulate_table
 from napari_magtex.estimate.train import see, train_estimator
-from napari_magtex.models.store import shipped
 
-ROW = "{:<24}{:>10}{:>10}{:>10}{:>12}{:>12}{:>12}"
+Tables = dict[str, Any]
+GRID = {
+    "A_pJ_per_m": [4, 6, 8, 10, 12],
+    "D_mJ_per_m2": [0.8, 1.2, 1.6, 2.0, 2.4],
+    "Ms_MA_per_m": [0.2, 0.3, 0.4, 0.5, 0.6],
+}
+MIDPOINTS = {key: [(a + b) / 2 for a, b in pairwise(values)] for key, values in GRID.items()}
+FEGE = {"A_pJ_per_m": 8.78, "D_mJ_per_m2": 1.58, "Ms_MA_per_m": 0.384}
+SIZES = {(128, 128): 8, (128, 256): 4, (256, 256): 4, (512, 512): 2, (1024, 1024): 1}  # and how many seeds
+HOT = 265.0
+PATHS: dict[str, Tables] = {
+    "annealed at 300 K": {"anneal_K": 300.0},
+    "brought down from 1 T": {"kind": "uniform", "field_path_T": [[0, 0, 1.0], [0, 0, 0.5], [0, 0, 0.3]]},
+    "brought up from 0 T": {"field_path_T": [[0, 0, 0.0], [0, 0, 0.1]]},
+}
+HEAD = ("pictures", "uniform", "median error A", "D", "Ms", "intervals cover A", "D", "Ms", "applicable")
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Print a table for each contrast."""
-    for contrast in [a for a in arguments if not a.startswith("-")] or ["spin", "lorentz"]:
-        experiment = Experiment.from_toml(f"fege-{contrast}")
-        films = drain(simulate_films(experiment), _report)
-        seen = see(next(f for f in films if f.split is Split.TEST), experiment)
-        size = "{} x {}".format(*seen.values.shape[2:])
-        print(f"\n{contrast}: {len(seen.unit)} films of sets never trained, relaxed at T = 0, {size} cells")
-        print(ROW.format("median error, %", "A", "D", "Ms", "covered A", "covered D", "covered Ms"))
-        for name, estimator in _estimators(experiment, contrast, train="--train" in arguments):
-            _print_row(name, held_out_figures(estimator, seen))
-            for side in (96, 64, 40):
-                cut = type(seen)(crops(seen.values, side, 1), seen.m, seen.unit)
-                _print_row(f"  regions of {side} cells", held_out_figures(estimator, cut))
-            started = time.perf_counter()
-            estimator.answers(np.tile(seen.values[:1], (1, 1, 4, 4)))
-            print(f"  512 x 512 cells in {time.perf_counter() - started:.2f} s")
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("contrasts", nargs="*", default=["spin", "lorentz"], metavar="CONTRAST")
+    options.add_argument("--only", nargs="+", choices=list(TABLES), default=list(TABLES), metavar="TABLE")
+    options.add_argument("--estimator", help="a file, in place of the shipped one")
+    options.add_argument("--json", type=Path, metavar="FILE", help="figures; tables that are not asked for are kept")
+    chosen = options.parse_args()
+    figures: Figures = {"benchmark": "estimators", "rows": []}
+    if chosen.json and chosen.json.is_file():
+        asked = {(contrast, name) for contrast in chosen.contrasts for name in chosen.only}
+        rows = json.loads(chosen.json.read_text(encoding="utf-8"))["rows"]
+        figures["rows"] = [row for row in rows if (row["contrast"], row["table"]) not in asked]
+    for contrast in chosen.contrasts:
+        estimator = Estimator.load(chosen.estimator or f"fege-{contrast}")
+        for name in chosen.only:
+            for row in TABLES[name](estimator):
+                print(f"{contrast}, {row['what']}: {row['figures']}", file=sys.stderr)
+                figures["rows"].append({"contrast": contrast, "table": name, **row})
+                write(figures, chosen.json)
+    print(markdown(figures))
 
 
-def _print_row(name: str, figures: dict) -> None:
-    parameters = figures["parameters"].values()
-    errors = [f"{p['median_relative_error_percent']:.1f}" for p in parameters]
-    coverage = [f"{p['coverage_percent']:.0f} %" for p in parameters]
-    print(ROW.format(name, *errors, *coverage))
+# ---- tables: each yields rows
 
 
-def _estimators(experiment: Experiment, contrast: str, *, train: bool) -> list[tuple[str, Estimator]]:
-    """Return what there is to compare: shipped, and the paper's network from the cache."""
-    found = []
-    if f"fege-{contrast}" in shipped():
-        estimator = Estimator.load(f"fege-{contrast}", device=Device.AUTO)
-        found.append((f"shipped: {estimator.card['network']}", estimator))
-    else:
-        print(f"fege-{contrast} is not shipped: magtex train estimator fege-{contrast} makes it")
-    tables = experiment.to_dict()
-    tables["training"] |= {"network": "wang2020", "steps": 1500}
-    path = cache_folder() / "estimator" / f"wang2020-{contrast}.safetensors"
-    if train and not path.is_file():
-        drain(train_estimator(Experiment.from_dict(tables), Path(path)), _report)
-    if path.is_file():
-        found.append(("wang2020", Estimator.load(path)))
-    return found
+def held_out(estimator: Estimator) -> Iterator[Figures]:
+    """Films of the estimator's own test split, whole and in regions."""
+    experiment = estimator.experiment
+    films = drain(simulate_films(experiment), _report)
+    seen = see(next(f for f in films if f.split is Split.TEST), experiment)
+    yield _row("test split", estimator, seen)
+    for side in (96, 64, 40):
+        cut = replace(seen, values=crops(seen.values, side, 1))
+        yield _row(f"test split, regions of {side} cells", estimator, cut)
+
+
+def window(estimator: Estimator) -> Iterator[Figures]:
+    """The paper's design: its sets with another seed, and between them."""
+    for T in (0.0, HOT):
+        for what, values in (("test A", GRID), ("test B", MIDPOINTS)):
+            seen = _seen(_experiment(estimator, values, T), estimator)
+            yield _row(f"{what}, {T:g} K", estimator, seen)
+            if T and "T" in estimator.experiment.estimated:
+                yield _row(f"{what}, {T:g} K, which is told", estimator, seen, known={"T": T})
+
+
+def sizes(estimator: Estimator) -> Iterator[Figures]:
+    """FeGe itself."""
+    for T in (0.0, HOT):
+        for shape, seeds in SIZES.items():
+            each = [
+                _seen(_experiment(estimator, FEGE, T, film={"shape": list(shape)}, start={"seed": 11 + n}), estimator)
+                for n in range(seeds)
+            ]
+            yield _row(f"{shape[1]} x {shape[0]} cells, {T:g} K", estimator, _together(each))
+
+
+def paths(estimator: Estimator) -> Iterator[Figures]:
+    """States that were come to by another way than those of the training."""
+    for what, start in PATHS.items():
+        yield _row(what, estimator, _seen(_experiment(estimator, MIDPOINTS, 0.0, start=start), estimator))
+
+
+def paper(estimator: Estimator) -> Iterator[Figures]:
+    """Both networks, trained on the 125 sets alone, at the temperature that they are then asked at."""
+    for T in (0.0, HOT):
+        for network, steps in (("windows-cnn", 1500), ("wang2020", 1500)):
+            training = {"calibration": 48, "test": 8, "network": network, "steps": steps}
+            trained = _trained(_experiment(estimator, GRID, T, start={"seed": 1}, training=training))
+            variants = {network: trained}
+            if trained.misses is not None:
+                variants = {f"{network}, with torques": trained, network: replace(trained, misses=None)}
+            for what, values in (("test A", GRID), ("test B", MIDPOINTS)):
+                seen = _seen(_experiment(estimator, values, T), trained)
+                for name, one in variants.items():
+                    seconds = {"training_seconds": trained.card["training"]["seconds"]}
+                    yield _row(f"{name}: {what}, {T:g} K", one, seen) | seconds
+
+
+TABLES: dict[str, Callable[[Estimator], Iterator[Figures]]] = {
+    "held-out": held_out,
+    "window": window,
+    "sizes": sizes,
+    "paths": paths,
+    "paper": paper,
+}
+
+
+# ---- films and pictures
+
+
+def _experiment(estimator: Estimator, values: Tables, T: float, **sections: Tables) -> Experiment:
+    """Return the estimator's experiment with other constants, one temperature and, but for what is said, seed 2."""
+    tables = copy.deepcopy(estimator.experiment.to_dict())
+    tables["parameters"] = {key: {"values": v} if isinstance(v, list) else v for key, v in values.items()}
+    tables["conditions"]["temperature_K"] = T
+    tables["start"]["seed"] = 2
+    for title, keys in sections.items():
+        tables[title] |= keys
+    return Experiment.from_dict(tables)
+
+
+def _seen(experiment: Experiment, estimator: Estimator) -> Seen:
+    """Simulate films, for every set of an experiment one, and draw them as the estimator's experiment sees them."""
+    path = films_folder(experiment) / "benchmark.zarr"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = len(parameter_sets(experiment, Split.TRAIN))
+    films = drain(simulate_table(experiment, path), _report)
+    converged = films.read("converged", slice(count))
+    m, constants = films.read("m", slice(count))[converged], films.constants(experiment, slice(count))[converged]
+    known = dict(zip(experiment.parameters, constants.T, strict=True)) | {"T": _heat(experiment, len(m))}
+    theirs = estimator.experiment
+    values = draw_channels(m, known["Ms"], theirs, dose=theirs.picture.dose)
+    unit = np.stack([p.to_unit(known[name]) for name, p in theirs.estimated.items()], axis=1)
+    return Seen(values, m, np.stack([known[name] for name in theirs.parameters], axis=1), unit)
+
+
+def _heat(experiment: Experiment, films: int) -> np.ndarray:
+    return np.full(films, experiment.conditions.temperature_K)
+
+
+def _together(parts: list[Seen]) -> Seen:
+    return Seen(*(np.concatenate([getattr(part, name) for part in parts]) for name in Seen.__dataclass_fields__))
+
+
+def _trained(experiment: Experiment) -> Estimator:
+    """Train an estimator, or load it where the cache has it."""
+    path = cache_folder() / "estimator" / f"benchmark-{experiment.hash()}.safetensors"
+    if not path.is_file():
+        drain(train_estimator(experiment, path), _report)
+    return Estimator.load(path)
+
+
+# ---- figures
+
+
+def _row(what: str, estimator: Estimator, seen: Seen, known: dict[str, float] | None = None) -> Figures:
+    return {"what": what, "figures": held_out_figures(estimator, seen, known)}
+
+
+def markdown(figures: Figures) -> str:
+    """Return a table for each contrast and part."""
+    parts = []
+    for contrast, name in dict.fromkeys((row["contrast"], row["table"]) for row in figures["rows"]):
+        rows = [row for row in figures["rows"] if (row["contrast"], row["table"]) == (contrast, name)]
+        cells = [(row["what"], *_cells(row["figures"])) for row in rows]
+        parts.append(f"{contrast}, {name}:\n\n{table((name, *HEAD), cells)}")
+    return "\n\n".join(parts)
+
+
+def _cells(figures: Figures) -> list[str]:
+    parameters = [figures["parameters"].get(name, {}) for name in ("A", "D", "Ms")]
+    errors = [f"{p['median_relative_error_percent']:.2g} %" if p else "" for p in parameters]
+    cover = [f"{p['coverage_percent']:.0f} %" if p else "" for p in parameters]
+    applicable = f"{figures['applicable_percent']:.0f} %"
+    return [str(figures["films"]), str(figures["uniform"]), *errors, *cover, applicable]
 
 
 def _report(progress: Progress) -> None:
@@ -77,4 +216,4 @@ def _report(progress: Progress) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

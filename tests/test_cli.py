@@ -116,6 +116,8 @@ class TestClassify:
         ("estimate", "helix.ovf", "--pixel-size", "0"),
         ("estimate", "helix.ovf", "--pixel-size", "nan"),
         ("estimate", "helix.ovf", "--field", "0.1"),
+        ("estimate", "helix.ovf", "--known", "Ms=384"),
+        ("estimate", "helix.ovf", "--known", "Ms_MA_per_m"),
         ("estimate", "helix.ovf", "--estimator", "no-such-estimator"),
         ("lorentz", "simulate", "helix.ovf", "--out", "f.tif"),
         ("lorentz", "simulate", "helix.ovf", "--defocus", "much", "--out", "f.tif"),
@@ -209,6 +211,18 @@ class TestEstimate:
         assert code == 1
         assert re.fullmatch(r"spins\.png: .*pixel size.*\n", err)
         assert magtex("estimate", "spins.png", "--contrast", "spin", "--pixel-size", "4")[0] == 0
+
+    def test_what_is_known_is_given_in_the_units_of_an_experiment(self, folder, magtex):
+        known = ("--known", "Ms_MA_per_m=0.384", "--known", "T_K=0")
+        code, out, _ = magtex("estimate", "helix.ovf", *known, "--json", "e.json")
+        assert code == 0
+        network, _ = json.loads((folder / "e.json").read_text())
+        Ms = network["Ms"]
+        assert (Ms["low"], Ms["value"], Ms["high"]) == pytest.approx((384e3,) * 3)
+        assert "0.384 (as told)" in out
+        code, _, err = magtex("estimate", "helix.ovf", "--known", "Ms_MA_per_m=3")
+        assert code == 1
+        assert re.fullmatch(r"helix\.ovf: Ms_MA_per_m = 3 is not within .*\n", err)
 
     def test_a_kerr_frame_is_refused_in_one_line(self, folder, magtex):
         code, _, err = magtex("estimate", "grey.png", "--contrast", "kerr", "--pixel-size", "4")

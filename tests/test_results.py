@@ -72,6 +72,16 @@ def test_an_estimate_has_the_keys_that_the_command_line_promises():
     assert estimate(method="torque_balance", residual=1e-5).record()["residual"] == 1e-5
 
 
+def test_heat_stays_out_of_the_record_and_anisotropy_enters_where_it_was_estimated():
+    T, Ku = Quantity(265, 250, 280, "K"), Quantity(12e3, 10e3, 14e3, "J/m^3")
+    assert "T" not in estimate(T=T).record()
+    assert "Ku" not in estimate().record()
+    both = estimate(T=T, Ku=Ku, determined=("A", "Ku"))
+    assert both.record()["Ku"] == {"value": 12e3, "low": 10e3, "high": 14e3, "unit": "J/m^3"}
+    assert both.asides == ("T 265 K (250 to 280)", "Ku 12 kJ/m³ (10 to 14)")
+    assert estimate(Ku=Ku, determined=("A",)).asides == ()
+
+
 def test_the_interval_of_a_quantity_holds_its_ends():
     interval = Quantity(2.0, 1.0, 3.0, "m")
     assert 1.0 in interval

@@ -158,7 +158,10 @@ class Estimate:
     """A, D, Ms and the period of a region.
 
     ``determined`` names what the picture fixes; a quantity that is not in it has its prior's midpoint and range.
-    ``D_sign`` is +1, -1 or 0 (not determined). ``residual`` belongs to the torque balance alone.
+    ``D_sign`` is +1, -1 or 0 (not determined). ``residual`` belongs to the torque balance alone. ``Ku`` is there where
+    it was estimated too; ``T`` where the picture, or who knew it, told the heat, and with it ``A_long``: A is that of
+    the film's cells, and waves much longer than a cell are softened by the heat of short ones. Of these the record has
+    ``Ku``.
     """
 
     provenance: Provenance
@@ -171,6 +174,24 @@ class Estimate:
     applicable: bool
     determined: tuple[str, ...]
     residual: float | None = None
+    Ku: Quantity | None = None
+    T: Quantity | None = None
+    A_long: Quantity | None = None
+
+    @property
+    def asides(self) -> tuple[str, ...]:
+        """What was told beside the columns of a table, each with its interval."""
+        told = (
+            ("T", self.T, 1.0, "K"),
+            ("A of long waves", self.A_long, 1e-12, "pJ/m"),
+            ("Ku", self.Ku if "Ku" in self.determined else None, 1e3, "kJ/m³"),
+        )
+        return tuple(
+            f"{name} {q.value / scale:.3g} {unit}"
+            + (f" ({q.low / scale:.3g} to {q.high / scale:.3g})" * (q.high > q.low))
+            for name, q, scale, unit in told
+            if q is not None
+        )
 
     def record(self) -> dict[str, Any]:
         """Return the JSON object of ``magtex estimate``."""
@@ -188,6 +209,8 @@ class Estimate:
             "estimator": origin.model,
             "version": origin.version,
         }
+        if self.Ku is not None:
+            row["Ku"] = asdict(self.Ku)
         if self.residual is not None:
             row["residual"] = self.residual
         return row

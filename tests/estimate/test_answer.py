@@ -9,7 +9,7 @@ from napari_magtex.compute import drain
 from napari_magtex.estimate.answer import Answer, mesh_of, truth_of
 from napari_magtex.estimate.equilibrium import Misses
 from napari_magtex.estimate.films import relax_films
-from napari_magtex.estimate.virials import SCALES, region_virials
+from napari_magtex.estimate.virials import SCALES, Equations, region_virials
 
 RANGES = {
     "A_pJ_per_m": {"low": 4, "high": 12},
@@ -60,6 +60,15 @@ def test_torques_correct_a_guess(experiment, equations, misses) -> None:
     assert (error < 4 * found.sigma).all()
     assert found.misfit is not None
     assert found.misfit < 3
+    assert found.D_sign == 1
+
+
+def test_the_mirror_image_has_the_same_constants_and_the_other_sign(experiment, equations, misses) -> None:
+    guess = Answer(("A", "D", "Ms"), np.array([0.2, 0.8, 0.3]), 0.3**2 * np.eye(3))
+    mirrored = Equations(equations.rows * [1, -1, 1, 1, 1], equations.cells)
+    there, here = (guess.balanced(rows, misses, experiment) for rows in (mirrored, equations))
+    assert (there.D_sign, here.D_sign) == (-1, 1)
+    np.testing.assert_allclose(there.value, here.value)
 
 
 def test_a_constant_that_is_known_stays_and_helps(experiment, equations, misses) -> None:

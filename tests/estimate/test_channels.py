@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from napari_magtex.colours import ColourMap, spin_to_rgb
 from napari_magtex.errors import BadRegion, UncalibratedPicture, Unsuitable
@@ -60,6 +61,21 @@ def test_another_pixel_size_is_resampled_to_the_films_cells(experiment_with):
     k = np.hypot(min(y, 68 - y), x) / 68
     assert 1 / k == pytest.approx(16, rel=0.08)
     assert np.allclose(np.linalg.norm(seen.values, axis=0), 1, atol=1e-4)
+
+
+def test_repeated_pixels_are_cells_and_others_are_made_up(experiment_with):
+    experiment = experiment_with(picture={"contrast": "spin"})
+    rng = np.random.default_rng(0)
+    m = rng.normal(size=(48, 40, 3))
+    rgb = spin_to_rgb(m / np.linalg.norm(m, axis=-1, keepdims=True))
+    twice = rgb.repeat(2, axis=0).repeat(2, axis=1)
+    blurred = gaussian_filter(twice, (1, 1, 0))
+    one, two, smooth, finer = (
+        channels(Picture(pixels, Contrast.SPIN, (size, size)), experiment)
+        for pixels, size in ((rgb, 4e-9), (twice, 2e-9), (blurred, 2e-9), (rgb, 5e-9))
+    )
+    assert [seen.resampled for seen in (one, two, smooth, finer)] == [False, False, True, True]
+    assert np.allclose(one.values, two.values, atol=1e-6)
 
 
 def test_maps_of_mz_alone_and_unknown_colours_raise_doubts(experiment_with):

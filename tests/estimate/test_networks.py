@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -47,14 +49,39 @@ def test_a_few_steps_learn_what_there_is_to_learn(network):
     assert np.mean(losses[-3:]) < np.mean(losses[:3]) - 0.01
 
 
-def test_windows_are_weighted_by_how_sure_the_network_is():
-    mean = torch.tensor([0.2, 0.8]).reshape(1, 1, 1, 2)
-    sure_of_the_first = torch.log(torch.tensor([0.1, 0.2])).reshape(1, 1, 1, 2)
-    value, sigma = Windows(mean, sure_of_the_first).over(torch.ones(1, 1, 2))
-    assert value.item() == pytest.approx((100 * 0.2 + 25 * 0.8) / 125)
-    assert sigma.item() == pytest.approx((2 / 125) ** 0.5)
-    value, sigma = Windows(mean, sure_of_the_first).over(torch.tensor([[[0.0, 1.0]]]))
-    assert (value.item(), sigma.item()) == pytest.approx((0.8, 0.2))
+@torch.no_grad()
+def test_a_region_is_told_by_its_own_windows_alone(network):
+    windows = network(torch.randn(2, 2, 56, 72))
+    inside = torch.zeros(2, 4, 6)
+    inside[:, 1:3, 2:5] = 1
+    part = Windows(*(getattr(windows, f.name)[:, :, 1:3, 2:5] for f in fields(Windows)))
+    masked, cut = network.together(windows, inside), network.together(part, torch.ones(2, 2, 3))
+    assert torch.allclose(masked.value, cut.value, atol=1e-6)
+    assert torch.allclose(masked.factor, cut.factor, atol=1e-6)
+    assert not torch.allclose(masked.value, network.together(windows, torch.ones(2, 4, 6)).value, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_errors_of_a_region_have_a_covariance(network):
+    said = network.together(network(torch.randn(3, 2, 40, 40)), torch.ones(3, 2, 2))
+    assert said.factor.shape == (3, 4, 4)
+    assert torch.equal(said.factor, said.factor.tril())
+    assert (said.factor.diagonal(dim1=1, dim2=2) > 0).all()
+
+
+@torch.no_grad()
+def test_the_papers_network_averages_its_windows():
+    network = build("wang2020", 2, 3).eval()
+    windows = network(torch.randn(1, 2, 48, 40))
+    said = network.together(windows, torch.ones(1, 3, 2)).value
+    assert torch.allclose(said, windows.mean.mean(dim=(2, 3)), atol=1e-6)
+
+
+def test_bands_of_windows_are_joined_by_rows_and_pictures_taken_apart():
+    bands = [Windows(*(torch.full((2, 1, rows, 3), float(rows)) for _ in range(3))) for rows in (1, 2)]
+    joined = Windows.joined(bands)
+    assert joined.features[0, 0].tolist() == [[1.0] * 3, [2.0] * 3, [2.0] * 3]
+    assert joined.picture(1).mean.shape == (1, 1, 3, 3)
 
 
 def test_the_grid_of_windows_is_centred():

@@ -59,6 +59,7 @@ def test_most_truths_lie_inside_their_intervals(estimator, films):
 
 def test_maps_vary_about_the_answer(estimator, films):
     found = drain(estimate(draw(films[0], 3.84e5, estimator.experiment, dose=200), estimator))
+    assert found.maps.names == ("A", "D", "Ms")  # of the constants: heat is no property of a place
     for name, values in zip(found.maps.names, found.maps.values, strict=True):
         quantity = getattr(found.estimate, name)
         assert 0 < values.std() < 0.5 * quantity.value

@@ -35,7 +35,7 @@ def test_an_estimator_is_one_file_and_its_card_tells_how_it_was_made(tiny):
         assert figures["median_relative_error_percent"] > 0
     assert card["calibration"]["sides"] == [40, 48]
     assert card["experiment"]["film"]["shape"] == [48, 48]
-    assert any("T = 0" in note for note in card["notes"])
+    assert any("films at rest" in note for note in card["notes"])
 
 
 def test_a_training_that_was_stopped_ends_as_one_that_was_not(experiment_with, same_cache, tmp_path, monkeypatch):
@@ -148,15 +148,16 @@ def test_checkpoints_hold_weights_and_moments(tmp_path):
         return network, optimiser
 
     checkpoint = Checkpoint(tmp_path / "c.safetensors", *trained(2))
-    checkpoint.save(2)
+    checkpoint.save(2, 12.5)
     other = Checkpoint(tmp_path / "c.safetensors", *trained(0))
     assert other.restore() == 2
+    assert other.seconds == 12.5
     for a, b in zip(checkpoint.network.parameters(), other.network.parameters(), strict=True):
         assert torch.equal(a, b)
         for moment in ("exp_avg", "exp_avg_sq", "step"):
             assert torch.equal(checkpoint.optimiser.state[a][moment], other.optimiser.state[b][moment])
     (tmp_path / "c.safetensors").write_bytes(b"cut short")
-    assert other.restore() == 0
+    assert (other.restore(), other.seconds) == (0, 0)
     assert Checkpoint(tmp_path / "none.safetensors", *trained(0)).restore() == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_magtex.compute import drain
-from napari_magtex.estimate.equilibrium import Guess, Misses, balance, columns, missed
+from napari_magtex.estimate.equilibrium import Guess, Misses, balance, columns, missed, slope_of_missed
 from napari_magtex.estimate.virials import HEAT_UNIT, SCALES, UNITS, Equations, Mesh, region_virials, virials
 from napari_magtex.physics.film import Film
 from napari_magtex.physics.relax import relax
@@ -158,3 +158,12 @@ def test_misses_grow_with_heat_and_fall_with_the_cells() -> None:
     assert hot == pytest.approx(0.1 / np.sqrt(2), rel=0.3)
     assert misses.whitening(1.0, 400.0)[0][0, 0] == pytest.approx(2 / hot, rel=0.01)
     assert misses.whitening(1.0, 400.0)[1] > misses.whitening(1.0, 100.0)[1]
+
+
+def test_the_slope_of_the_misses_is_that_of_their_differences() -> None:
+    rng = np.random.default_rng(0)
+    rows, constants, step = rng.normal(size=(7, 5)), rng.uniform(0.5, 1.5, 5), 1e-6
+    slope = slope_of_missed(rows, constants, NAMES)
+    for i in range(5):
+        ends = [missed(rows, columns(constants + s * step * (np.arange(5) == i), NAMES)) for s in (1, -1)]
+        np.testing.assert_allclose(slope[:, i], (ends[0] - ends[1]) / (2 * step), atol=1e-7)

@@ -70,7 +70,8 @@ def random_estimator(folder: Path, contrast: str) -> Path:
     )
     name = next(iter(NETWORKS))
     network = build(name, CHANNELS[contrast], 3)
-    quantiles = dict.fromkeys(("A", "D", "Ms", "period", "A_over_D"), (0.01,))
+    told = ("A", "D", "Ms", "A_over_D")
+    quantiles = dict.fromkeys(("period", *told, *(f"{name}|{known}" for name in told for known in told)), (0.01,))
     intervals = Intervals((64.0,), quantiles)
     flat = descriptor(np.zeros((CHANNELS[contrast], 64, 64), np.float32), Contrast(contrast))
     familiar = Familiar(np.stack([flat] * 3), 1e9)
@@ -82,7 +83,7 @@ def random_estimator(folder: Path, contrast: str) -> Path:
         applicability={"threshold": familiar.threshold},
     )
     path = folder / f"tiny-{contrast}.safetensors"
-    Estimator(f"tiny-{contrast}", network, experiment, intervals, familiar, card).save(path)
+    Estimator(f"tiny-{contrast}", network, experiment, intervals, familiar, card, np.eye(3)).save(path)
     return path
 
 

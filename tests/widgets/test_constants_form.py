@@ -94,3 +94,16 @@ def test_an_estimators_card_gives_its_experiment_and_other_files_are_refused(
     with pytest.raises(BadExperiment):
         form.open(tmp_path / "bad.toml")
     assert form.name == "tiny-spin"
+
+
+def test_an_experiment_of_the_pictures_contrast_is_chosen(form) -> None:
+    for contrast in (Contrast.SPIN, Contrast.LORENTZ):
+        form.suit(contrast)
+        assert form.experiment.picture.contrast is contrast
+    mine = Experiment.from_toml("fege-lorentz").at(100)
+    form.fill(an_estimate(), mine)
+    form.suit(Contrast.LORENTZ)
+    assert form.experiment is mine  # it suits
+    assert "100 K" in form.conditions.text()
+    form.suit(Contrast.KERR)
+    assert form.experiment is mine  # there is none

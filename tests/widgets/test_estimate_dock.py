@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
 
 from napari_magtex.errors import ModelUnavailable
+from napari_magtex.estimate.estimator import Estimator
+from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.picture import Contrast
 from napari_magtex.results import Estimate, Provenance, Quantity
-from napari_magtex.widgets.estimate import ATTENTION, EstimateDock
+from napari_magtex.widgets.estimate import ATTENTION, EstimateDock, Row
+from napari_magtex.widgets.networks import networks_folder
 from napari_magtex.widgets.tables import GREY, EstimateTable, estimate_row
 
 
@@ -250,3 +254,52 @@ def test_a_row_opens_the_docks_that_go_on_with_it_filled(dock_in, qtbot, frame) 
     check.click()
     assert len(dock.viewer.window.dock_widgets) == 3
     assert opened["CheckDock"].estimated is dock.rows[0].area
+
+
+def test_what_is_known_goes_to_the_estimator_in_si_units(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    assert dock.known.values == {}
+    dock.known.name.value = "Ms"
+    dock.known.number.setValue(384)
+    assert dock.known.number.suffix() == " kA/m"
+    dock.viewer.add_image(frame, scale=(4, 4), units=("nm", "nm"), name="film")
+    run(dock, qtbot)
+    (answer,) = dock.results()
+    assert (answer.Ms.low, answer.Ms.value, answer.Ms.high) == pytest.approx((384e3,) * 3)
+    dock.known.number.setValue(2000)
+    run(dock, qtbot)
+    assert "Ms_MA_per_m = 2 is not within what this estimator was trained for" in last_notice()
+    dock.known.name.value = None
+    dock.known.temperature.setValue(265)
+    assert dock.known.values == {"T": 265}
+
+
+def test_an_estimator_that_was_trained_meanwhile_is_offered(dock_in, tiny_estimator, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    dock = dock_in()
+    mine = networks_folder() / "mine.safetensors"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(tiny_estimator.read_bytes())
+    (mine.parent / "broken.safetensors").write_bytes(b"")
+    dock.estimator.showPopup()
+    dock.estimator.hidePopup()
+    offered = [dock.estimator.itemText(i) for i in range(dock.estimator.count())]
+    assert "mine" in offered
+    assert "broken" not in offered
+    assert dock.estimator.value == tiny_estimator  # the choice stays
+
+
+def test_a_check_is_made_at_the_heat_that_was_told(tiny_estimator) -> None:
+    hot = replace(Estimator.load(tiny_estimator), experiment=Experiment.from_toml("fege-lorentz"))
+    said = Quantity(264.6, 250, 280, "K")
+    for T, expected in ((said, 265), (None, 0)):
+        row = Row(None, estimate(T=T), hot)
+        assert row.conditions.conditions.temperature_K == expected
+        assert "T" not in row.conditions.parameters
+
+
+def test_what_was_told_and_what_goes_beside_the_columns_is_said() -> None:
+    told = estimate(Ms=Quantity(384e3, 384e3, 384e3, "A/m"), T=Quantity(265, 250, 280, "K"))
+    row = estimate_row(told)
+    assert row["Ms (kA/m)"] == "384\nas told"
+    assert "T 265 K (250 to 280)" in row["Remark"]

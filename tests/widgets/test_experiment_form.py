@@ -66,7 +66,19 @@ def test_every_key_of_the_file_has_its_field(form) -> None:
     shown = {key for _, key in form.editors}
     for title, section in SECTIONS.items():
         if title != "hysteresis":
-            assert set(section().to_file()) - ELSEWHERE <= shown
+            assert set(section().to_file()) - {key for _, key in ELSEWHERE.values()} <= shown
+
+
+def test_a_temperature_is_known_or_ranges(form) -> None:
+    assert form.constants["T"].known
+    assert form.experiment().conditions.temperature_K == 0
+    form.constants["T"].value = 265
+    assert (form.experiment().conditions.temperature_K, "T" in form.experiment().parameters) == (265, False)
+    form.constants["T"].value = {"low": 0, "high": 300}
+    assert form.experiment().conditions.temperature_K == 0
+    assert (form.experiment().parameters["T"].low, form.experiment().parameters["T"].high) == (0, 300)
+    form.constants["T"].kind.value = form.constants["T"].KNOWN
+    assert "T" not in form.experiment().parameters
 
 
 def test_what_is_typed_reaches_the_experiment_in_its_units(form) -> None:
@@ -127,6 +139,9 @@ def test_a_layer_fills_in_what_it_knows(form) -> None:
     assert experiment.conditions.field_T == (0, 0, 0.25)
     assert experiment.film.cell == pytest.approx((2e-9, 2e-9))  # two of its pixels
     assert not form.touched
+    meta["temperature_K"] = 77.0
+    form.take_from(image)
+    assert form.experiment().conditions.temperature_K == 77
 
 
 def test_a_texture_tells_its_thickness(form) -> None:

@@ -22,6 +22,7 @@ from napari_magtex.cli.options import (
     CsvOut,
     DeviceOption,
     JsonOut,
+    Known,
     Numbers,
     Paths,
     Rois,
@@ -203,6 +204,7 @@ def estimate(
         Numbers | None,
         typer.Option(parser=tesla, metavar="X,Y,Z", help="Field on a vector file in tesla. Default: the estimator's."),
     ] = None,
+    known: Known = None,
     device: DeviceOption = Device.AUTO,
     json: JsonOut = None,
     csv: CsvOut = None,
@@ -252,7 +254,7 @@ def estimate(
             picture = with_contrast(found.picture, report)
             used = load(estimator or default_estimator(picture.contrast))
             for part in cut(picture, roi):
-                estimation = drain(estimate_windows(part, used), report)
+                estimation = drain(estimate_windows(part, used, known=dict(known or [])), report)
                 rows.append(estimation.estimate)
                 found_here.append(anchors_of(part, used.experiment))
                 if folder:

@@ -34,6 +34,10 @@ class Numbers(tuple[float, ...]):
     """What an option of several numbers holds."""
 
 
+class NamedNumber(tuple[str, float]):
+    """What an option of a constant holds: its name, and its value in SI units."""
+
+
 def numbers(text: str, count: int, form: str) -> Numbers:
     """Read numbers set apart by commas."""
     try:
@@ -79,6 +83,18 @@ def positive(text: str | float) -> float:
     return value
 
 
+def constant(text: str) -> NamedNumber:
+    """Read KEY=VALUE, the key as an experiment's [parameters] have it."""
+    from napari_magtex.estimate.parameters import PARAMETERS
+
+    key, _, value = text.partition("=")
+    for name, known in PARAMETERS.items():
+        if known.key == key.strip():
+            return NamedNumber((name, number(value) * known.scale))
+    keys = ", ".join(known.key for known in PARAMETERS.values())
+    raise typer.BadParameter(f"{text!r} is not KEY=VALUE, the key one of {keys}")
+
+
 def address(text: str) -> str:
     """Read where a dask scheduler listens; whether it does, the first connection tells."""
     scheme, _, host = text.partition("://")
@@ -104,6 +120,14 @@ ContrastOption = Annotated[Seen, typer.Option("--contrast", help="What makes a p
 Rois = Annotated[
     list[Region] | None,
     typer.Option("--roi", parser=region, metavar="X0,Y0,X1,Y1", help="Pixels, x right, y down; may be repeated."),
+]
+Known = Annotated[
+    list[NamedNumber] | None,
+    typer.Option(
+        parser=constant,
+        metavar="KEY=VALUE",
+        help="A constant known from elsewhere, like Ms_MA_per_m=0.384 or T_K=265; may be repeated.",
+    ),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 JsonOut = Annotated[Path | None, typer.Option("--json", dir_okay=False, metavar="FILE", help="Write answers as JSON.")]

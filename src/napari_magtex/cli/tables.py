@@ -33,7 +33,7 @@ def estimate_row(estimate: Estimate) -> list[str]:
         if name not in estimate.determined:
             return "not determined"
         value, low, high = (f"{number / unit:.3g}" for number in (quantity.value, quantity.low, quantity.high))
-        return f"{value} ({low} to {high})"
+        return f"{value} ({low} to {high})" if quantity.high > quantity.low else f"{value} (as told)"
 
     return [
         *_origin(estimate.provenance),
@@ -42,7 +42,7 @@ def estimate_row(estimate: Estimate) -> list[str]:
         cell("D", estimate.D, 1e-3),
         cell("Ms", estimate.Ms, 1e6),
         cell("period", estimate.period, 1e-9),
-        "" if estimate.applicable else _doubts(estimate),
+        "; ".join([*([] if estimate.applicable else [_doubts(estimate)]), *estimate.asides]),
     ]
 
 

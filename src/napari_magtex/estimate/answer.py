@@ -29,12 +29,18 @@ class Answer:
         (p,) and (p, p), on the unit scale of the ranges.
     misfit
         Of the torques, where they were asked: mean square miss over what is expected.
+    by_torques
+        Whether they had a say.
+    D_sign
+        +1 or -1, as the torques say it; 0 where they were not asked.
     """
 
     names: tuple[str, ...]
     value: NDArray[np.float64]
     covariance: NDArray[np.float64]
     misfit: float | None = None
+    by_torques: bool = False
+    D_sign: int = 0
 
     @property
     def sigma(self) -> NDArray[np.float64]:
@@ -50,7 +56,7 @@ class Answer:
             value += gain @ (np.array(list(known.values())) - value[held])
             covariance -= gain @ covariance[held]
             covariance[held], covariance[:, held] = 0.0, 0.0
-        return Answer(self.names, value, covariance, self.misfit)
+        return Answer(self.names, value, covariance)
 
     def balanced(
         self, equations: Equations, misses: Misses, experiment: Experiment, known: Mapping[str, float] | None = None
@@ -81,12 +87,17 @@ class Answer:
         scale = np.outer(width[theirs] / unit[theirs], width[theirs] / unit[theirs])
         covariance[np.ix_(theirs, theirs)] = self.covariance[np.ix_(mine, mine)] * scale
         guess = Guess(mean / unit, covariance, low / unit, high / unit)
-        found = balance(equations, mesh_of(experiment).names, misses, guess)
+        names = mesh_of(experiment).names
+        turned = np.where(np.array([*names, "T"]) == "D", -1.0, 1.0)  # |D| is what is asked for, and its sign
+        signs = {sign: Equations(equations.rows * (turned if sign < 0 else 1), equations.cells) for sign in (1, -1)}
+        tried = {sign: balance(rows, names, misses, guess) for sign, rows in signs.items()}
+        D_sign = min(tried, key=lambda sign: tried[sign].misfit)
+        found = tried[D_sign]
         value, spread = self.given(known).value, np.zeros_like(self.covariance)
         for i, j in zip(theirs, mine, strict=True):
             value[j] = ranges[i].to_unit(float(found.value[i] * unit[i]))
         spread[np.ix_(mine, mine)] = found.covariance[np.ix_(theirs, theirs)] / scale
-        return Answer(self.names, value, spread, found.misfit)
+        return Answer(self.names, value, spread, found.misfit, True, D_sign)
 
 
 def mesh_of(experiment: Experiment) -> Mesh:

@@ -38,13 +38,15 @@ class Channels:
     """A picture as a network takes it.
 
     ``values`` (channels, rows, columns) float32 on the film's cells; ``inside`` (rows, columns), where there is a
-    region and material; ``pixels_per_cell`` (y, x); ``doubts``, one line for each reason not to trust them.
+    region and material; ``pixels_per_cell`` (y, x); ``doubts``, one line for each reason not to trust them;
+    ``resampled``, whether cells had to be made up from pixels that are none.
     """
 
     values: NDArray[np.float32]
     inside: NDArray[np.bool_]
     pixels_per_cell: tuple[float, float]
     doubts: tuple[str, ...] = ()
+    resampled: bool = False
 
 
 def box_of(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -110,13 +112,14 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
         )
     if max(factors) > 2:
         doubts += (f"pixels of {max(picture.pixel_size) * 1e9:.3g} nm are more than twice the film's cells",)
+    resampled = shape != picture.shape and not _repeats(values, shape)
     if shape != picture.shape:
         values = np.stack([_resized(values[i], shape) for i in range(len(values))])
         inside = _resized(inside.astype(np.float32), shape) > 0.5
         if trained is Contrast.SPIN and values[:2].any():
             values /= np.maximum(np.linalg.norm(values, axis=0), 1e-6)
     per_cell = (picture.shape[0] / shape[0], picture.shape[1] / shape[1])
-    return Channels(values.astype(np.float32), inside, per_cell, doubts)
+    return Channels(values.astype(np.float32), inside, per_cell, doubts, resampled)
 
 
 def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], tuple[str, ...]]:
@@ -148,6 +151,15 @@ def _intensity(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     stretched = grey.min() == 0 and grey.max() in _FULL_SCALES
     doubts = ("the frame was stretched to its full scale: its contrast has no scale any more",) if stretched else ()
     return (grey / np.float32(mean))[None], doubts
+
+
+def _repeats(values: NDArray[np.float32], shape: tuple[int, ...]) -> bool:
+    """Tell whether channels (channels, ny, nx) repeat the pixels of a smaller shape."""
+    (_, ny, nx), (rows, columns) = values.shape, shape
+    if ny % rows or nx % columns:
+        return False
+    first = values[:, :: ny // rows, :: nx // columns]
+    return bool(np.array_equal(first.repeat(ny // rows, axis=1).repeat(nx // columns, axis=2), values))
 
 
 def _resized(channel: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

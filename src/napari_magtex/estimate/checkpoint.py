@@ -19,16 +19,25 @@ class Checkpoint:
     network: torch.nn.Module
     optimiser: torch.optim.Adam
 
-    def save(self, step: int) -> None:
-        """Store the state after so many steps: beside its place first, then renamed."""
+    def save(self, step: int, seconds: float) -> None:
+        """Store the state after so many steps and seconds in all: beside its place first, then renamed."""
         tensors = {f"network.{key}": tensor for key, tensor in self.network.state_dict().items()}
         for index, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{key}": tensor for key, tensor in moments.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(f".{self.path.name}.part")
         stored = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-        save_file(stored, beside, metadata={"step": str(step)})
+        save_file(stored, beside, metadata={"step": str(step), "seconds": f"{seconds:.1f}"})
         beside.replace(self.path)
+
+    @property
+    def seconds(self) -> float:
+        """What the steps that are stored took."""
+        try:
+            with safe_open(self.path, framework="pt") as stored:
+                return float((stored.metadata() or {}).get("seconds", 0))
+        except (OSError, SafetensorError, ValueError):
+            return 0.0
 
     def restore(self) -> int:
         """Return the number of steps done; 0 where nothing usable is there."""

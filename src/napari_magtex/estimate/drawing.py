@@ -19,6 +19,8 @@ def draw(
 ) -> Picture:
     """Draw a film m (3, ny, nx) with saturation Ms in A/m as the experiment sees it; ``dose`` None leaves noise out.
 
+    What an exposure averaged over heat has vectors shorter than 1, and electrons see the less of it.
+
     Raises
     ------
     BadExperiment
@@ -35,7 +37,8 @@ def draw(
         return draw_cells(texture, settings.colour_map)
     optics = Optics(defocus=settings.defocus, voltage=settings.voltage)
     periodic = experiment.film.boundary == "periodic"
-    return lorentz_frame(texture, optics, dose=dose, seed=seed, periodic=periodic)
+    order = np.linalg.norm(m, axis=0)
+    return lorentz_frame(texture, optics, dose=dose, seed=seed, periodic=periodic, order=order)
 
 
 def draw_channels(

@@ -17,7 +17,7 @@ from napari_magtex.estimate.virials import Equations
 
 ORDER = ("A", "D", "Ku", "Ms", "T")  # of constants; T stands for kT
 _SHRINK = 0.02  # of the misses' correlations towards none: few films tell them
-_MODEL = 2e-3  # relative, of every equation: stray fields from beyond, another program's discretisation
+_MODEL = 5e-4  # relative, of every equation: stray fields from beyond, another program's discretisation
 _FAINTEST = 0.003  # kT in its unit: eight bits of colour look like some heat
 _STARTS = (0.02, 0.3, 2.0)  # kT, from which a fit begins
 
@@ -111,10 +111,14 @@ def balance(equations: Equations, names: Sequence[str], misses: Misses, guess: G
                 miss = missed(equations.rows, columns(full(q), names))
                 return np.concatenate([white @ miss, prior @ (q - guess.mean[free])])
 
+            def slope(q: NDArray[np.float64], white: NDArray[np.float64] = white) -> NDArray[np.float64]:
+                return np.concatenate([white @ slope_of_missed(equations.rows, full(q), names)[:, free], prior])
+
             inner = np.nextafter(guess.low[free], np.inf), np.nextafter(guess.high[free], -np.inf)
             begin = p.copy()
             begin[-1] = kT
-            fit = least_squares(residual, np.clip(begin[free], *inner), bounds=(guess.low[free], guess.high[free]))
+            bounds = guess.low[free], guess.high[free]
+            fit = least_squares(residual, np.clip(begin[free], *inner), slope, bounds=bounds)
             p = full(fit.x)
             if abs(p[-1] - kT) < 1e-3 * (1 + kT):
                 break
@@ -140,3 +144,21 @@ def missed(equations: NDArray[np.float64], factors: NDArray[np.float64]) -> NDAr
     """Return the sum of each equation (q, terms + 1) over the size of its terms."""
     parts = equations * factors
     return np.asarray(parts.sum(axis=1) / np.sqrt(np.square(parts).sum(axis=1) + 1e-300))
+
+
+def slope_of_missed(
+    equations: NDArray[np.float64], constants: NDArray[np.float64], names: Sequence[str]
+) -> NDArray[np.float64]:
+    """Derive `missed` by the constants, (q, 5)."""
+    factors = columns(constants, names)
+    parts = equations * factors
+    size = np.sqrt(np.square(parts).sum(axis=1, keepdims=True) + 1e-300)
+    rows, parts = equations / size, parts / size
+    by_factor = rows - parts.sum(axis=1, keepdims=True) * rows * parts
+    slope = np.zeros((len(equations), len(ORDER)))
+    for name, column in zip((*names, "T"), by_factor.T, strict=True):
+        if name == "Ms2":
+            slope[:, ORDER.index("Ms")] += 2 * constants[ORDER.index("Ms")] * column
+        else:
+            slope[:, ORDER.index(name)] += column
+    return slope

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,40 @@ import torch
 from numpy.typing import NDArray
 
 from napari_magtex import __version__
-from napari_magtex.compute import Device, torch_device
+from napari_magtex.compute import Device, Progress, drain, torch_device
 from napari_magtex.errors import BadExperiment, ModelUnavailable
+from napari_magtex.estimate.answer import Answer, mesh_of
 from napari_magtex.estimate.calibration import Familiar, Intervals
-from napari_magtex.estimate.channels import CHANNELS
+from napari_magtex.estimate.channels import CHANNELS, Channels
+from napari_magtex.estimate.equilibrium import Misses
 from napari_magtex.estimate.experiment import Experiment
-from napari_magtex.estimate.network import WindowNetwork, Windows, build
+from napari_magtex.estimate.network import Together, WindowNetwork, Windows, build
+from napari_magtex.estimate.virials import Equations, region_virials
 from napari_magtex.models import store
 from napari_magtex.picture import Contrast
 
 DEFAULT_ESTIMATOR = "fege-{contrast}"
-FORMAT = 1  # of an estimator's file
+FORMAT = 2  # of an estimator's file
 RATIO = "A_over_D"
 _DESCRIPTORS = "familiar.running_descriptors"  # kept as float32 by the store, as statistics are
+_GUESSWORK, _COLD, _HOT = "guesswork.running", "misses.running_cold", "misses.running_hot"
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of a region's constants: the network's ``guess``, and the ``torques`` where spins can be read."""
+
+    guess: Answer
+    torques: Equations | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Estimator:
-    """What `estimate` needs; made by training or by `load`."""
+    """What `estimate` needs; made by training or by `load`.
+
+    ``guesswork`` (p, p) is the covariance of the network's errors after they were whitened by that which it says
+    itself. ``misses`` is there where spins can be read off the picture, so that torques can be asked.
+    """
 
     name: str
     network: WindowNetwork
@@ -37,6 +53,8 @@ class Estimator:
     intervals: Intervals
     familiar: Familiar
     card: Mapping[str, Any]
+    guesswork: NDArray[np.float64]
+    misses: Misses | None = None
 
     @classmethod
     def load(cls, name: str | Path, device: Device | str = Device.AUTO) -> Estimator:
@@ -61,15 +79,24 @@ class Estimator:
             network.load_state_dict(weights)
             familiar = Familiar(stored.tensors[_DESCRIPTORS].numpy(), card["applicability"]["threshold"])
             intervals = Intervals.from_card(card["calibration"])
+            guesswork = stored.tensors[_GUESSWORK].double().numpy()
+            misses = None
+            if _COLD in stored.tensors:
+                misses = Misses(*(stored.tensors[key].double().numpy() for key in (_COLD, _HOT)))
         except (KeyError, TypeError, RuntimeError, BadExperiment) as error:
             raise ModelUnavailable(f"{name} does not hold a whole estimator ({error}): train it again") from error
         network.eval().to(torch_device(device))
-        return cls(card["name"], network, experiment, intervals, familiar, card)
+        return cls(card["name"], network, experiment, intervals, familiar, card, guesswork, misses)
 
     def save(self, path: Path) -> None:
         """Write the weights and the card, as `load` reads them."""
         tensors = {f"network.{key}": tensor for key, tensor in self.network.state_dict().items()}
-        store.save(path, tensors | {_DESCRIPTORS: torch.as_tensor(self.familiar.descriptors)}, self.card)
+        tensors |= {_DESCRIPTORS: torch.as_tensor(self.familiar.descriptors)}
+        tensors |= {_GUESSWORK: torch.as_tensor(self.guesswork, dtype=torch.float32)}
+        if self.misses is not None:
+            tensors |= {_COLD: torch.as_tensor(self.misses.cold, dtype=torch.float32)}
+            tensors |= {_HOT: torch.as_tensor(self.misses.hot, dtype=torch.float32)}
+        store.save(path, tensors, self.card)
 
     @property
     def contrast(self) -> Contrast:
@@ -80,18 +107,70 @@ class Estimator:
     def windows(self, values: NDArray[np.float32]) -> Windows:
         """Evaluate all windows of pictures' channels (batch, channels, rows, columns); the answer is on the CPU."""
         place = next(self.network.parameters()).device
-        found = self.network(torch.as_tensor(np.ascontiguousarray(values)).to(place))
-        return Windows(found.mean.cpu(), found.log_sigma.cpu())
+        return self.network(torch.as_tensor(np.ascontiguousarray(values)).to(place)).to(torch.device("cpu"))
 
-    def answers(self, values: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return value and sigma of whole pictures, each (batch, parameters) on the unit scale of the ranges."""
+    @torch.no_grad()
+    def together(self, windows: Windows, inside: NDArray[np.bool_]) -> Together:
+        """Return what the network says of the windows ``inside`` (rows, columns) of one picture; on the CPU."""
+        place = next(self.network.parameters()).device
+        weight = torch.as_tensor(inside, dtype=windows.mean.dtype, device=place)[None]
+        said = self.network.together(windows.to(place), weight)
+        return Together(said.value.cpu().double(), said.factor.cpu().double())
+
+    def guess(self, windows: Windows, inside: NDArray[np.bool_]) -> Answer:
+        """Return the network's answer for the windows ``inside`` (rows, columns) of one picture, all together."""
+        said = self.together(windows, inside)
+        factor = said.factor[0].numpy()
+        return Answer(tuple(self.experiment.estimated), said.value[0].numpy(), factor @ self.guesswork @ factor.T)
+
+    @property
+    def largest_misfit(self) -> float:
+        """Of torques that may be the balance of a film like those of the training."""
+        return float(self.card.get("applicability", {}).get("misfit", np.inf))
+
+    def weigh(self, guess: Answer, seen: Channels) -> Iterator[Progress | Evidence]:
+        """Ask the torques of a region too, where the spins of its cells can be read.
+
+        Yields Progress, and last the `Evidence`.
+        """
+        if self.misses is None or seen.resampled:
+            yield Evidence(guess)
+            return
+        for step in region_virials(seen.values, seen.inside, mesh_of(self.experiment)):
+            yield step if isinstance(step, Progress) else Evidence(guess, step)
+
+    def answer(self, evidence: Evidence, known: Mapping[str, float] | None = None) -> Answer:
+        """Say what the evidence amounts to; ``known`` holds constants that are given, on the unit scale.
+
+        Torques that cannot be those of such a film have no say.
+        """
+        alone = evidence.guess.given(known or {})
+        if evidence.torques is None or self.misses is None:
+            return alone
+        answer = evidence.guess.balanced(evidence.torques, self.misses, self.experiment, known)
+        fits = answer.misfit is None or answer.misfit <= self.largest_misfit
+        return answer if fits else replace(alone, misfit=answer.misfit)
+
+    def told_as(self, quantity: str, answer: Answer, known: str) -> str:
+        """Return what the interval of a quantity is called: those of a known constant, or of less, are their own."""
+        told = f"{quantity}|{known}" if known else quantity
+        return told if answer.by_torques or self.misses is None else f"{told} by network"
+
+    def evidence(self, values: NDArray[np.float32]) -> list[Evidence]:
+        """Weigh whole pictures (batch, channels, rows, columns)."""
         windows = self.windows(values)
-        value, sigma = windows.over(torch.ones_like(windows.mean[:, 0]))
-        return value.double().numpy(), sigma.double().numpy()
+        everywhere, cells = np.ones(windows.mean.shape[2:], dtype=bool), np.ones(values.shape[2:], dtype=bool)
+        guesses = [self.guess(windows.picture(i), everywhere) for i in range(len(values))]
+        seen = [Channels(picture, cells, (1.0, 1.0)) for picture in values]
+        return [drain(self.weigh(guess, one)) for guess, one in zip(guesses, seen, strict=True)]
+
+    def answers(self, values: NDArray[np.float32]) -> list[Answer]:
+        """Answer for whole pictures (batch, channels, rows, columns)."""
+        return [self.answer(evidence) for evidence in self.evidence(values)]
 
 
-def log_ratio(experiment: Experiment, unit: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Return log(A/D) over the width of its range, (batch,), for answers (batch, parameters) on the unit scale.
+def log_ratio(experiment: Experiment, unit: NDArray[np.float64]) -> float | None:
+    """Return log(A/D) over the width of its range for constants (p,) on the unit scale.
 
     None where D may vanish or where neither of the two varies.
     """
@@ -99,25 +178,31 @@ def log_ratio(experiment: Experiment, unit: NDArray[np.float64]) -> NDArray[np.f
     if D.low <= 0 or not (A.varies or D.varies):
         return None
     names = list(experiment.estimated)
-
-    def column(name: str) -> NDArray[np.float64]:
-        p = experiment.parameters[name]
-        return np.asarray(p.from_unit(np.clip(unit[:, names.index(name)], 0, 1))) if p.varies else np.array(p.low)
-
+    here = [
+        p.from_unit(float(np.clip(unit[names.index(n)], 0, 1))) if p.varies else p.low for n, p in (("A", A), ("D", D))
+    ]
     width = np.log(A.high / D.low) - np.log(A.low / D.high)
-    return np.asarray(np.log(column("A") / column("D")) / width)
+    return float(np.log(here[0] / here[1]) / width)
 
 
-def ratio_sigma(experiment: Experiment, sigma: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sigma that goes with `log_ratio`, (batch,): the larger of A's and D's."""
-    names = [name for name in ("A", "D") if experiment.parameters[name].varies]
-    return np.asarray(sigma[:, [list(experiment.estimated).index(name) for name in names]].max(axis=1))
+def ratio_sigma(experiment: Experiment, answer: Answer) -> float:
+    """Return the standard deviation that goes with `log_ratio`."""
+    slope = np.zeros(len(answer.names))
+    for name, sign in (("A", 1), ("D", -1)):
+        p = experiment.parameters[name]
+        if p.varies:
+            i = answer.names.index(name)
+            slope[i] = sign * (p.high - p.low) / p.from_unit(float(np.clip(answer.value[i], 0, 1)))
+    A, D = experiment.parameters["A"], experiment.parameters["D"]
+    width = np.log(A.high / D.low) - np.log(A.low / D.high)
+    return float(np.sqrt(slope @ answer.covariance @ slope) / width)
 
 
 def card_of(experiment: Experiment, name: str, network: str, **more: Any) -> dict[str, Any]:
     """Return the card's head; ``more`` follows it."""
     contrast = experiment.picture.contrast
     ranges = {key: [p.low, p.high] for key, p in experiment.estimated.items()}
+    cold = [] if experiment.temperature.high else ["films at rest: errors on heated pictures are larger"]
     return {
         "kind": "estimator",
         "format": FORMAT,
@@ -127,6 +212,6 @@ def card_of(experiment: Experiment, name: str, network: str, **more: Any) -> dic
         "contrast": str(contrast),
         "parameters": ranges,
         "experiment": experiment.to_dict(),
-        "notes": [*experiment.notes(), "films relaxed at T = 0: errors on heated pictures are larger and not measured"],
+        "notes": [*experiment.notes(), *cold],
         **more,
     }

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
+from napari_magtex.compute import drain
+from napari_magtex.estimate.answer import Answer, mesh_of, truth_of
 from napari_magtex.estimate.calibration import Familiar, Intervals, conformal_quantile
-from napari_magtex.estimate.estimator import RATIO, Estimator, log_ratio, ratio_sigma
+from napari_magtex.estimate.equilibrium import Misses
+from napari_magtex.estimate.estimator import RATIO, Estimator, Evidence, log_ratio, ratio_sigma
 from napari_magtex.estimate.experiment import Experiment
-from napari_magtex.estimate.spectrum import descriptor, is_uniform, measure_period
+from napari_magtex.estimate.spectrum import descriptor, measure_period
+from napari_magtex.estimate.virials import region_virials
 from napari_magtex.picture import Contrast
 
 SIDES = (40, 64, 96, 128)  # cells: regions that intervals are calibrated for, as far as the films are large enough
 CROPS = 3  # of every film, for every side
 PERIOD = "period"
+_HEAT_BLUR = 2.0  # cells, over which the variance of m is ...
+_HEAT_LEFT = 0.02  # ... below 0.013 at 300 K where nothing winds, and above 0.05 where periods are of five cells
+_USUAL, _MARGIN = 0.99, 2.0  # of misfits of films of the kind, and how much larger those of others must be
+_FILMS_FOR_MISSES = 400  # some equations each: more change nothing
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
     """Films as an estimator sees them.
 
-    ``values`` (n, channels, ny, nx); ``m`` (n, 3, ny, nx), the truth behind them; ``unit`` (n, parameters), the
-    constants on the unit scale.
+    ``values`` (n, channels, ny, nx); ``m`` (n, 3, ny, nx), the truth behind them; ``constants`` (n, parameters) in SI,
+    and those that vary as ``unit`` (n, p), on the unit scale.
     """
 
     values: NDArray[np.float32]
     m: NDArray[np.float32]
+    constants: NDArray[np.float64]
     unit: NDArray[np.float64]
+
+    def part(self, rows: slice) -> Seen:
+        """Return some of the films."""
+        return Seen(self.values[rows], self.m[rows], self.constants[rows], self.unit[rows])
+
+
+def has_texture(m: NDArray[np.float32]) -> bool:
+    """Tell whether a film m (3, ny, nx) is more than uniform once its heat is averaged out."""
+    smooth = gaussian_filter(m, (0, _HEAT_BLUR, _HEAT_BLUR), mode="wrap")
+    return float(smooth.var(axis=(1, 2), dtype=np.float64).sum()) > _HEAT_LEFT
 
 
 def crops(values: NDArray[np.float32], side: int, seed: int) -> NDArray[np.float32]:
@@ -49,28 +69,105 @@ def sides_of(experiment: Experiment) -> tuple[int, ...]:
     return tuple(sorted({side for side in SIDES if side < smallest} | {smallest}))
 
 
-def calibrate(estimator: Estimator, seen: Seen) -> Intervals:
-    """Find the half-widths that hold for nine films in ten, for each parameter, A/D and the period."""
-    experiment = estimator.experiment
+def learn_guesswork(estimator: Estimator, seen: Seen) -> NDArray[np.float64]:
+    """Return the covariance (p, p) of the network's errors in regions of all sizes, once they are whitened."""
+    errors = []
+    for side in sides_of(estimator.experiment):
+        windows = estimator.windows(crops(seen.values, side, CROPS))
+        for i, truth in enumerate(seen.unit):
+            said = estimator.together(windows.picture(i), np.ones(windows.mean.shape[2:], dtype=bool))
+            errors.append(np.linalg.solve(said.factor[0].numpy(), said.value[0].numpy() - truth))
+    return np.asarray(np.mean([np.outer(error, error) for error in errors], axis=0))
+
+
+def learn_misses(experiment: Experiment, seen: Seen) -> Misses | None:
+    """Learn how far torques miss by chance, from films that have a texture; None where no spins can be read."""
+    if experiment.picture.contrast is not Contrast.SPIN:
+        return None
+    mesh, sides = mesh_of(experiment), sides_of(experiment)
+    textured = [i for i, m in enumerate(seen.m) if has_texture(m)][:_FILMS_FOR_MISSES]
+    equations = []
+    for place, i in enumerate(textured):
+        (cut,) = crops(seen.values[i : i + 1], sides[place % len(sides)], i)
+        equations.append(drain(region_virials(cut, np.ones(cut.shape[1:], dtype=bool), mesh)))
+    return Misses.learn(equations, truth_of(experiment, seen.constants[textured]), mesh.names)
+
+
+def calibrated(estimator: Estimator, seen: Seen) -> Estimator:
+    """Return an estimator that knows how far to trust itself, from films that its network never saw.
+
+    The shape of its network's errors comes from all of them; the half-widths that hold for nine films in ten, and the
+    misfit that their torques stay below, from what an estimator that knew one half's shape says of the other half.
+    Half-widths are those of each parameter, A/D and the period; of each parameter when another is known; and of each
+    where the network is alone.
+    """
+    experiment, parts = estimator.experiment, [seen.part(slice(first, None, 2)) for first in (0, 1)]
+    halves = [
+        (replace(estimator, guesswork=learn_guesswork(estimator, other)), part)
+        for other, part in zip(parts, reversed(parts), strict=True)
+    ]
     sides = sides_of(experiment)
-    truth_ratio = log_ratio(experiment, seen.unit)
-    scores: dict[str, list[float]] = {}
+    quantiles: dict[str, list[float]] = {}
+    misfits: list[float] = []
     for side in sides:
-        found: dict[str, list[NDArray[np.float64]]] = {}
-        for seed in range(CROPS):
-            cut = crops(seen.values, side, seed)
-            value, sigma = estimator.answers(cut)
-            for i, name in enumerate(experiment.estimated):
-                found.setdefault(name, []).append(np.abs(value[:, i] - seen.unit[:, i]) / sigma[:, i])
-            ratio = log_ratio(experiment, value)
-            if ratio is not None and truth_ratio is not None:
-                found.setdefault(RATIO, []).append(np.abs(ratio - truth_ratio) / ratio_sigma(experiment, sigma))
-            found.setdefault(PERIOD, []).append(_period_scores(cut, seen.m, estimator.contrast))
-        for name, parts in found.items():
-            every = np.concatenate(parts)
-            scores.setdefault(name, []).append(conformal_quantile(every, len(seen.unit)) if len(every) else 1.0)
-    scores[PERIOD] = [max(1.0, q) for q in scores[PERIOD]]
-    return Intervals(tuple(float(side) for side in sides), {name: tuple(q) for name, q in scores.items()})
+        found: dict[str, list[float]] = {}
+        for guessing, part in halves:
+            for seed in range(CROPS if estimator.misses is None else 1):  # torques take long
+                cut = crops(part.values, side, seed)
+                for evidence, truth in zip(guessing.evidence(cut), part.unit, strict=True):
+                    misfits += _judge(guessing, evidence, truth, found, others=seed == 0)
+                found.setdefault(PERIOD, []).extend(_period_pairs(cut, part.m, estimator.contrast))
+        for name, every in found.items():
+            quantile = conformal_quantile(np.array(every), len(seen.unit)) if every else 1.0
+            quantiles.setdefault(name, []).append(quantile)
+    quantiles[PERIOD] = [max(1.0, q) for q in quantiles[PERIOD]]
+    intervals = Intervals(tuple(float(side) for side in sides), {name: tuple(q) for name, q in quantiles.items()})
+    applicability = {"threshold": round(estimator.familiar.threshold, 5)}
+    if misfits:
+        applicability["misfit"] = round(_MARGIN * float(np.quantile(misfits, _USUAL)), 3)
+    card = {"applicability": applicability, "calibration": intervals.to_card()}
+    return replace(
+        estimator,
+        guesswork=learn_guesswork(estimator, seen),
+        intervals=Intervals.from_card(card["calibration"]),
+        card=card,
+    )
+
+
+def _judge(
+    estimator: Estimator,
+    evidence: Evidence,
+    truth: NDArray[np.float64],
+    found: dict[str, list[float]],
+    *,
+    others: bool,
+) -> list[float]:
+    """Add the errors of the answers for a picture, in their sigmas; also with each of the ``others`` known.
+
+    Returns the misfit of its torques, if they were asked.
+    """
+    names = list(estimator.experiment.estimated)
+    for given in ("", *(name for name in names if others and name != "T")):
+        known = {given: float(truth[names.index(given)])} if given else {}
+        for each in (evidence, Evidence(evidence.guess))[: 1 + (evidence.torques is not None)]:
+            answer = estimator.answer(each, known)
+            for name, score in _scores(answer, truth, estimator.experiment, given).items():
+                found.setdefault(estimator.told_as(name, answer, given), []).append(score)
+    misfit = estimator.answer(evidence).misfit
+    return [] if misfit is None else [misfit]
+
+
+def _scores(answer: Answer, truth: NDArray[np.float64], experiment: Experiment, given: str = "") -> dict[str, float]:
+    """Return the errors of an answer in its own sigmas, but for that of what was given."""
+    errors = {
+        name: float(abs(value - true) / sigma)
+        for name, value, true, sigma in zip(answer.names, answer.value, truth, answer.sigma, strict=True)
+        if name != given
+    }
+    said, true_ratio = log_ratio(experiment, answer.value), log_ratio(experiment, truth)
+    if said is not None and true_ratio is not None:
+        errors[RATIO] = abs(said - true_ratio) / ratio_sigma(experiment, answer)
+    return errors
 
 
 def familiarise(experiment: Experiment, training: NDArray[np.float32], calibration: NDArray[np.float32]) -> Familiar:
@@ -83,11 +180,16 @@ def familiarise(experiment: Experiment, training: NDArray[np.float32], calibrati
     return Familiar.learn(described(training), described(calibration))
 
 
-def held_out_figures(estimator: Estimator, seen: Seen) -> dict[str, Any]:
-    """Return errors and coverage over whole pictures: relative errors in percent, of films that have a texture."""
+def held_out_figures(estimator: Estimator, seen: Seen, known: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """Return errors and coverage over whole pictures: relative errors in percent, of films that have a texture.
+
+    ``known`` holds constants that are told, in SI units.
+    """
     experiment = estimator.experiment
-    value, sigma = estimator.answers(seen.values)
-    textured = ~np.array([is_uniform(m, Contrast.SPIN) for m in seen.m])
+    given = {name: experiment.parameters[name].to_unit(value) for name, value in (known or {}).items()}
+    answers = [estimator.answer(evidence, given) for evidence in estimator.evidence(seen.values)]
+    value, sigma = (np.stack([getattr(answer, what) for answer in answers]) for what in ("value", "sigma"))
+    textured = np.array([has_texture(m) for m in seen.m])
     side = float(np.sqrt(np.prod(seen.values.shape[2:])))
     figures: dict[str, Any] = {"films": len(seen.unit), "uniform": int((~textured).sum()), "parameters": {}}
     for i, (name, p) in enumerate(experiment.estimated.items()):
@@ -95,7 +197,8 @@ def held_out_figures(estimator: Estimator, seen: Seen) -> dict[str, Any]:
             continue
         truth = p.from_unit(seen.unit[:, i])
         error = np.abs(p.from_unit(np.clip(value[:, i], 0, 1)) / truth - 1)[textured]
-        half = np.array([estimator.intervals.half_width(name, s, side) for s in sigma[:, i]])
+        told = [estimator.told_as(name, answer, "") for answer in answers]
+        half = np.array([estimator.intervals.half_width(t, s, side) for t, s in zip(told, sigma[:, i], strict=True)])
         covered = np.abs(value[:, i] - seen.unit[:, i]) <= half
         guess = np.abs(p.middle / truth - 1)[textured]
         figures["parameters"][name] = {
@@ -105,14 +208,9 @@ def held_out_figures(estimator: Estimator, seen: Seen) -> dict[str, Any]:
             "coverage_percent": _percent(covered.mean()),
             "median_interval_width_of_range_percent": _percent(np.median(2 * half)),
         }
-    known = [estimator.familiar.knows(descriptor(v, estimator.contrast)) for v in seen.values]
-    figures["applicable_percent"] = _percent(np.mean(known))
+    familiar = [estimator.familiar.knows(descriptor(v, estimator.contrast)) for v in seen.values]
+    figures["applicable_percent"] = _percent(np.mean(familiar))
     return figures
-
-
-def _period_scores(cut: NDArray[np.float32], m: NDArray[np.float32], contrast: Contrast) -> NDArray[np.float64]:
-    """How far, in half-widths, the period of a cut picture is from that of the whole film's m."""
-    return np.array(list(_period_pairs(cut, m, contrast)), dtype=np.float64)
 
 
 def _period_pairs(cut: NDArray[np.float32], m: NDArray[np.float32], contrast: Contrast) -> Iterable[float]:

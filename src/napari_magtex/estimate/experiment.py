@@ -7,7 +7,7 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,11 @@ class Experiment:
     def temperature(self) -> Parameter:
         """In kelvin: one for all films, or a range."""
         return self.parameters.get("T", Parameter((self.conditions.temperature_K,)))
+
+    def at(self, temperature_K: float) -> Experiment:
+        """Return it at one temperature."""
+        parameters = {name: p for name, p in self.parameters.items() if name != "T"}
+        return replace(self, parameters=parameters, conditions=replace(self.conditions, temperature_K=temperature_K))
 
     def hash(self) -> str:
         """Return a short hash of everything, which names a folder of the cache."""

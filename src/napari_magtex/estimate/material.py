@@ -14,7 +14,7 @@ from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.parameters import CONSTANTS, Parameter
 from napari_magtex.results import Quantity
 
-ESTIMATED = ("A", "D", "Ms")  # of an estimate's record
+ESTIMATED = ("A", "D", "Ms")  # of every estimate's record
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Material:
             It is no such record.
         """
         try:
-            constants = {name: Quantity(**record[name]) for name in ESTIMATED}
+            constants = {name: Quantity(**record[name]) for name in CONSTANTS if name in (*ESTIMATED, *record)}
             determined, sign = record["determined"], record["D_sign"]
         except (KeyError, TypeError) as error:
             raise BadExperiment(f"this is no answer of magtex estimate: it lacks {error}") from error

@@ -5,7 +5,8 @@ Outputs are on the unit scale of the ranges: 0 is the low end, 1 the high one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -18,36 +19,55 @@ WINDOW, STRIDE = 32, 8  # cells
 
 @dataclass(frozen=True)
 class Windows:
-    """What a network says of every window: ``mean`` and ``log_sigma`` (batch, parameters, rows, columns)."""
+    """What a network says of every window of pictures.
+
+    ``mean`` and ``log_sigma`` (batch, parameters, rows, columns), of the window for itself; ``features``
+    (batch, numbers, rows, columns), of which a network makes its answer for many windows together.
+    """
 
     mean: Tensor
     log_sigma: Tensor
+    features: Tensor
 
-    def over(self, inside: Tensor) -> tuple[Tensor, Tensor]:
-        """Combine the windows of a region, weighted by how sure the network is of each.
+    @classmethod
+    def joined(cls, bands: Sequence[Windows]) -> Windows:
+        """Put bands of rows below one another."""
+        return cls(*(torch.cat([getattr(b, f.name) for b in bands], dim=2) for f in fields(cls)))
 
-        Parameters
-        ----------
-        inside
-            Weight of each window, (batch, rows, columns): 1 in the region, 0 outside.
+    def to(self, place: torch.device) -> Windows:
+        """Move them to a device."""
+        return Windows(*(getattr(self, f.name).to(place) for f in fields(self)))
 
-        Returns
-        -------
-        value, sigma
-            (batch, parameters); sigma is that of one typical window: windows overlap, so it does not shrink with
-            their number. The calibration says what it is worth.
-        """
-        weight = torch.exp(-2 * self.log_sigma) * inside[:, None]
-        total = weight.sum(dim=(2, 3))
-        value = (weight * self.mean).sum(dim=(2, 3)) / total
-        return value, (inside.sum(dim=(1, 2))[:, None] / total).sqrt()
+    def picture(self, index: int) -> Windows:
+        """Return the windows of one picture, in a batch of its own."""
+        return Windows(*(getattr(self, f.name)[index : index + 1] for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Together:
+    """What a network says of all windows of a region.
+
+    ``value`` (batch, parameters); ``factor`` (batch, parameters, parameters), lower triangular: the Cholesky factor of
+    the covariance of its errors.
+    """
+
+    value: Tensor
+    factor: Tensor
+
+
+def _mean_over(values: Tensor, inside: Tensor) -> Tensor:
+    """Average (batch, numbers, rows, columns) over windows of weight ``inside`` (batch, rows, columns)."""
+    weight = inside[:, None]
+    return (values * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3))
 
 
 class WindowsCNN(nn.Module):
     """Nine convolutions without padding, eight of them 3 x 3 or 1 x 1 under a window, that stride by 8 in all.
 
     Nothing is padded, so a window cut out and the same window in a larger picture give the same answer, and a whole
-    picture costs little more than its pixels. Trained by likelihood: every window says how sure it is.
+    picture costs little more than its pixels. Trained by likelihood: every window says how sure it is. A region is
+    more than its windows: what they have in common is averaged before it is judged, for heat and noise average out
+    there, and one answer with a covariance of its own is given for all of them.
     """
 
     def __init__(self, channels: int, parameters: int, width: int = 32) -> None:
@@ -72,28 +92,53 @@ class WindowsCNN(nn.Module):
             *block(4 * w, 4 * w, 1),
         )
         self.head = nn.Conv2d(4 * w, 2 * parameters, 1)
+        self.pooled = nn.Sequential(
+            nn.Linear(4 * w + 1, 4 * w),
+            nn.ReLU(inplace=True),
+            nn.Linear(4 * w, 2 * parameters + parameters * (parameters - 1) // 2),
+        )
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        for last in (self.head, self.pooled[-1]):
+            nn.init.normal_(last.weight, std=0.01)  # type: ignore[arg-type]
+            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Windows:
         """Evaluate all windows of (batch, channels, ny, nx) as one convolution."""
-        mean, log_sigma = self.head(self.body(x)).chunk(2, dim=1)
-        # a little beyond the range, so that its ends can be said without saturating
-        return Windows(1.2 * torch.sigmoid(mean) - 0.1, 2.5 * torch.tanh(log_sigma / 2.5) - 1.5)
+        features = self.body(x)
+        mean, log_sigma = self.head(features).chunk(2, dim=1)
+        return Windows(_on_the_range(mean), _bounded(log_sigma) - 1.5, features)
+
+    def together(self, windows: Windows, inside: Tensor) -> Together:
+        """Answer for all windows of weight ``inside`` (batch, rows, columns)."""
+        count = inside.sum(dim=(1, 2))[:, None]
+        said = self.pooled(torch.cat([_mean_over(windows.features, inside), count.log() / 4], dim=1))
+        p = windows.mean.shape[1]
+        sigma = torch.exp(_bounded(said[:, p : 2 * p]) - 2)
+        rows, columns = torch.tril_indices(p, p, -1)
+        factor = torch.diag_embed(torch.ones_like(sigma))
+        factor[:, rows, columns] = said[:, 2 * p :]
+        return Together(_on_the_range(said[:, :p]), sigma[:, :, None] * factor)
 
     def loss(self, windows: Windows, truth: Tensor) -> Tensor:
-        """Return the likelihood of every window, and the squared error of all of them together.
-
-        The second term teaches the weights what they are for: the answer of a region, not of a window.
-        """
+        """Return the negative log-likelihood of every window's answer, and of that for all of them together."""
         target = truth[:, :, None, None]
-        likelihood = 0.5 * ((target - windows.mean) / windows.log_sigma.exp()).square() + windows.log_sigma
-        everywhere = torch.ones_like(windows.mean[:, 0])
-        together = windows.over(everywhere)[0]
-        return likelihood.mean() + 20 * (together - truth).square().mean()
+        each = 0.5 * ((target - windows.mean) / windows.log_sigma.exp()).square() + windows.log_sigma
+        said = self.together(windows, torch.ones_like(windows.mean[:, 0]))
+        white = torch.linalg.solve_triangular(said.factor, (truth - said.value)[:, :, None], upper=False)[:, :, 0]
+        sizes = said.factor.diagonal(dim1=1, dim2=2).log()
+        return each.mean() + (0.5 * white.square() + sizes).mean()
+
+
+def _on_the_range(logit: Tensor) -> Tensor:
+    """Map to a little beyond 0..1, so that the ends can be said without saturating."""
+    return 1.2 * torch.sigmoid(logit) - 0.1
+
+
+def _bounded(number: Tensor) -> Tensor:
+    """Keep logarithms of sigmas within 2.5 of their middle."""
+    return 2.5 * torch.tanh(number / 2.5)
 
 
 class Wang2020(nn.Module):
@@ -128,7 +173,12 @@ class Wang2020(nn.Module):
         cut = functional.unfold(x, WINDOW, stride=STRIDE).transpose(1, 2)
         mean = self.body(cut.reshape(-1, channels, WINDOW, WINDOW))
         mean = mean.reshape(batch, rows, columns, -1).permute(0, 3, 1, 2)
-        return Windows(mean, torch.zeros_like(mean))
+        return Windows(mean, torch.zeros_like(mean), mean)
+
+    def together(self, windows: Windows, inside: Tensor) -> Together:
+        """Average windows of weight ``inside`` (batch, rows, columns), as the paper does; it knows no errors."""
+        value = _mean_over(windows.features, inside)
+        return Together(value, torch.diag_embed(torch.ones_like(value)))
 
     def loss(self, windows: Windows, truth: Tensor) -> Tensor:
         """Return the mean squared error of every window."""

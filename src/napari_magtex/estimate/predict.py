@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy.constants import Boltzmann
 
 from napari_magtex.compute import Progress
+from napari_magtex.errors import Unsuitable
+from napari_magtex.estimate.answer import Answer
 from napari_magtex.estimate.channels import Channels, box_of, channels, filled
-from napari_magtex.estimate.chirality import dmi_sign
 from napari_magtex.estimate.estimator import DEFAULT_ESTIMATOR, RATIO, Estimator, log_ratio, ratio_sigma
 from napari_magtex.estimate.evaluate import PERIOD
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.network import STRIDE, WINDOW, Windows
-from napari_magtex.estimate.parameters import CONSTANTS
+from napari_magtex.estimate.parameters import CONSTANTS, PARAMETERS, Parameter
 from napari_magtex.estimate.spectrum import descriptor, is_uniform, measure_period
 from napari_magtex.estimate.windows import ParameterMaps, grid, windows_inside
 from napari_magtex.picture import Contrast, Picture
@@ -27,6 +28,7 @@ __all__ = ["DEFAULT_ESTIMATOR", "DETERMINED_BELOW", "Estimation", "Estimator", "
 
 DETERMINED_BELOW = 0.6  # an interval's width over the range's: above it the picture says little that was not known
 _BAND = 16  # rows of windows at once
+_NONE = Parameter((0.0,))
 _TOLERANCE = 0.25  # relative, of a condition that a picture names
 
 
@@ -38,7 +40,9 @@ class Estimation:
     maps: ParameterMaps
 
 
-def estimate(picture: Picture, estimator: Estimator) -> Iterator[Progress | Estimation]:
+def estimate(
+    picture: Picture, estimator: Estimator, *, known: Mapping[str, float] | None = None
+) -> Iterator[Progress | Estimation]:
     """Estimate A, D, Ms and the period of a picture.
 
     Parameters
@@ -47,21 +51,27 @@ def estimate(picture: Picture, estimator: Estimator) -> Iterator[Progress | Esti
         Whole, or cropped to a region of interest; its pixel size must be known.
     estimator
         Trained for the picture's contrast and conditions.
+    known
+        Constants that are known from elsewhere, in SI units by name (T among them): the others are told given these.
+        Where it says nothing of T, the picture's own ``temperature_K`` does.
 
     Yields
     ------
-    Progress after each band of windows, and last the Estimation.
+    Progress after each band of windows and each block of torques, and last the Estimation.
 
     Raises
     ------
     UncalibratedPicture
         The pixel size is unknown, so no length can be measured.
     Unsuitable
-        Another contrast than the estimator's, an atomic lattice, or fewer than 40 x 40 cells.
+        Another contrast than the estimator's, an atomic lattice, fewer than 40 x 40 cells, or a known constant that
+        lies outside the estimator's range.
     BadRegion
         No window of 32 cells fits into the region.
     """
-    seen = channels(picture, estimator.experiment)
+    experiment = estimator.experiment
+    given = _given(_noted(picture, experiment) | dict(known or {}), experiment)
+    seen = channels(picture, experiment)
     rows, columns = seen.inside.shape
     top, left, covered_rows, covered_columns = grid((rows, columns))
     inside = windows_inside(seen.inside[covered_rows, covered_columns])
@@ -72,51 +82,80 @@ def estimate(picture: Picture, estimator: Estimator) -> Iterator[Progress | Esti
         yield Progress(first, count, "reading windows")
         last = min(first + _BAND, count)
         bands.append(estimator.windows(values[None, :, first * STRIDE : (last - 1) * STRIDE + WINDOW]))
-    windows = Windows(torch.cat([b.mean for b in bands], dim=2), torch.cat([b.log_sigma for b in bands], dim=2))
+    windows = Windows.joined(bands)
     yield Progress(count, count, "reading windows")
-    maps = _maps(windows, inside, seen, picture, estimator.experiment, (top, left))
-    yield Estimation(_answer(windows, inside, seen, picture, estimator), maps)
+    maps = _maps(windows, inside, seen, picture, experiment, (top, left))
+    for step in estimator.weigh(estimator.guess(windows, inside), seen):
+        if isinstance(step, Progress):
+            yield step
+        else:
+            yield Estimation(_told(estimator.answer(step, given), given, seen, picture, estimator), maps)
 
 
-def _answer(
-    windows: Windows, inside: NDArray[np.bool_], seen: Channels, picture: Picture, estimator: Estimator
+def _noted(picture: Picture, experiment: Experiment) -> dict[str, float]:
+    """Return the temperature that a picture's file tells, where heat is among what an estimator knows."""
+    noted = picture.meta.get("temperature_K")
+    T = experiment.estimated.get("T")
+    return {"T": float(noted)} if T and isinstance(noted, int | float) and T.low <= noted <= T.high else {}
+
+
+def _given(known: Mapping[str, float], experiment: Experiment) -> dict[str, float]:
+    """Bring constants that are known to the unit scale of the ranges."""
+    given = {}
+    for name, value in known.items():
+        p, constant = experiment.estimated.get(name), PARAMETERS[name]
+        if p is None or not p.low <= value <= p.high:
+            ranges = {PARAMETERS[n]: q for n, q in experiment.estimated.items()}
+            there = ", ".join(f"{c.key} {q.low / c.scale:g} to {q.high / c.scale:g}" for c, q in ranges.items())
+            said = f"{constant.key} = {value / constant.scale:g}"
+            raise Unsuitable(f"{said} is not within what this estimator was trained for: {there}")
+        given[name] = p.to_unit(value)
+    return given
+
+
+def _told(
+    answer: Answer, given: Mapping[str, float], seen: Channels, picture: Picture, estimator: Estimator
 ) -> Estimate:
-    """Combine the windows, and say what of it the picture determines."""
+    """Say what the picture determines, with intervals that hold."""
     experiment, intervals = estimator.experiment, estimator.intervals
-    value, sigma = windows.over(torch.as_tensor(inside, dtype=windows.mean.dtype)[None])
-    unit, spread = value.double().numpy(), sigma.double().numpy()
     side = math.sqrt(seen.inside.sum())
     boxed = _box(seen)
     doubts = [*seen.doubts, *_other_conditions(picture, experiment)]
     if not estimator.familiar.knows(descriptor(boxed, estimator.contrast)):
         doubts.append("the picture is not like those that the estimator was trained on")
+    if answer.misfit is not None and not answer.by_torques:
+        doubts.append(
+            "the torques of its spins do not balance in such a film: it is another film, in another field, or a JPEG"
+        )
     trusted = not doubts and not is_uniform(boxed, estimator.contrast)
+    constants = [name for name in given if name != "T"]
+    known = constants[0] if len(constants) == 1 else ""  # calibrated for one
     quantities: dict[str, Quantity] = {}
     determined: list[str] = []
-    for name, constant in CONSTANTS.items():
-        if name not in experiment.parameters:
-            continue
-        parameter = experiment.parameters[name]
-        known = False
-        if parameter.varies:
-            index = list(experiment.estimated).index(name)
-            half = intervals.half_width(name, float(spread[0, index]), side)
-            known = trusted and 2 * half < DETERMINED_BELOW
-        if known:
+    for name, parameter in experiment.parameters.items():
+        unit = PARAMETERS[name].unit
+        if name in given:
+            value = float(parameter.from_unit(given[name]))
+            quantities[name] = Quantity(value, value, value, unit)
             determined.append(name)
-            ends = np.clip([unit[0, index], unit[0, index] - half, unit[0, index] + half], 0, 1)
-            value_si, low, high = (float(end) for end in parameter.from_unit(ends))
-            quantities[name] = Quantity(value_si, low, high, constant.unit)
-        else:
-            quantities[name] = Quantity(parameter.middle, parameter.low, parameter.high, constant.unit)
+            continue
+        quantities[name] = Quantity(parameter.middle, parameter.low, parameter.high, unit)
+        if parameter.varies:
+            centre, sigma = (float(part[answer.names.index(name)]) for part in (answer.value, answer.sigma))
+            half = intervals.half_width(estimator.told_as(name, answer, known), sigma, side)
+            if trusted and 2 * half < DETERMINED_BELOW:
+                determined.append(name)
+                value, low, high = parameter.from_unit(np.clip([centre, centre - half, centre + half], 0, 1)).tolist()
+                quantities[name] = Quantity(value, low, high, unit)
     period, found = _period(boxed, estimator, side)
     if found:
         determined.append(PERIOD)
-    if trusted and log_ratio(experiment, unit) is not None:
-        half = intervals.half_width(RATIO, float(ratio_sigma(experiment, spread)[0]), side)
+    if trusted and log_ratio(experiment, answer.value) is not None:
+        told = estimator.told_as(RATIO, answer, known)
+        half = intervals.half_width(told, ratio_sigma(experiment, answer), side)
         if 2 * half < DETERMINED_BELOW:
             determined.append(RATIO)
-    sign = dmi_sign(boxed, experiment.film.dmi) if trusted and estimator.contrast is Contrast.SPIN else 0
+    sign = answer.D_sign if trusted else 0
     return Estimate(
         provenance=Provenance.of(
             picture, contrast=estimator.contrast, model=estimator.name, pixel_size=picture.pixel_size, doubts=doubts
@@ -128,8 +167,20 @@ def _answer(
         Ms=quantities["Ms"],
         period=period,
         applicable=not doubts,
-        determined=tuple(determined),
+        determined=tuple(name for name in determined if name != "T"),
+        Ku=quantities.get("Ku") if experiment.parameters.get("Ku", _NONE).varies else None,
+        T=quantities["T"] if "T" in determined else None,
+        A_long=_of_long_waves(quantities["A"], quantities["T"], experiment) if {"A", "T"} <= set(determined) else None,
     )
+
+
+def _of_long_waves(A: Quantity, T: Quantity, experiment: Experiment) -> Quantity | None:
+    """Return A as waves much longer than a cell see it, less by about kT / (4 dz); None at rest."""
+    if T.high == 0:
+        return None
+    per_kelvin = Boltzmann / (4 * experiment.cell[0])
+    value, low, high = (a - per_kelvin * t for a, t in ((A.value, T.value), (A.low, T.high), (A.high, T.low)))
+    return Quantity(value, low, high, A.unit)
 
 
 def _period(values: NDArray[np.float32], estimator: Estimator, side: float) -> tuple[Quantity, bool]:
@@ -177,12 +228,13 @@ def _maps(
     experiment: Experiment,
     first: tuple[int, int],
 ) -> ParameterMaps:
-    """Bring the windows to SI units and to the pixels of the stored picture."""
-    parameters = experiment.estimated
+    """Bring what windows say of the constants to SI units and to the pixels of the stored picture."""
+    shown = [i for i, name in enumerate(experiment.estimated) if name in CONSTANTS]
+    parameters = {name: p for name, p in experiment.estimated.items() if name in CONSTANTS}
     low = np.array([p.low for p in parameters.values()])[:, None, None]
     width = np.array([p.high - p.low for p in parameters.values()])[:, None, None]
-    values = low + np.clip(windows.mean[0].double().numpy(), 0, 1) * width
-    spread = windows.log_sigma[0].double().exp().numpy() * width
+    values = low + np.clip(windows.mean[0, shown].double().numpy(), 0, 1) * width
+    spread = windows.log_sigma[0, shown].double().exp().numpy() * width
     corner = (picture.roi.y0, picture.roi.x0) if picture.roi is not None else (0, 0)
     (ys, xs), (y0, x0), (top, left) = seen.pixels_per_cell, corner, first
     return ParameterMaps(

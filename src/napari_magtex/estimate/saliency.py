@@ -15,6 +15,7 @@ from napari_magtex.compute import Progress
 from napari_magtex.estimate.channels import Channels, channels
 from napari_magtex.estimate.estimator import Estimator
 from napari_magtex.estimate.network import STRIDE, WINDOW, Windows
+from napari_magtex.estimate.parameters import CONSTANTS
 from napari_magtex.estimate.windows import grid, windows_inside
 from napari_magtex.picture import Picture
 
@@ -84,53 +85,42 @@ def saliency(picture: Picture, estimator: Estimator) -> Iterator[Progress | Sali
     for done, band in enumerate(cells):
         yield Progress(done, 2 * len(bands), "reading windows")
         answers.append(estimator.windows(values[None, :, band]))
-    slopes = _slopes_of_the_answer(answers, inside)
+    slopes = _slopes_of_the_answer(estimator, Windows.joined(answers), inside)
     gradient = np.zeros((len(estimator.experiment.estimated), *values.shape), dtype=np.float32)
     for done, ((first, last), band) in enumerate(zip(bands, cells, strict=True)):
         yield Progress(len(bands) + done, 2 * len(bands), "asking back")
-        gradient[:, :, band] += _gradient(estimator, values[:, band], [s[..., first:last, :] for s in slopes])
+        gradient[:, :, band] += _gradient(estimator, values[:, band], slopes[..., first:last, :])
     yield Progress(2 * len(bands), 2 * len(bands), "asking back")
     change = np.zeros((len(gradient), *seen.inside.shape), dtype=np.float32)
     change[:, rows, columns] = np.abs((gradient * _above_surroundings(seen)[:, rows, columns]).sum(axis=1))
     (ys, xs), corner = seen.pixels_per_cell, (picture.roi.y0, picture.roi.x0) if picture.roi else (0, 0)
+    shown = {n: one for n, one in zip(estimator.experiment.estimated, change, strict=True) if n in CONSTANTS}
     yield Saliency(
-        names=tuple(estimator.experiment.estimated),
-        values=np.stack([_shown(one, seen.inside) for one in change]),
+        names=tuple(shown),
+        values=np.stack([_shown(one, seen.inside) for one in shown.values()]),
         scale=(ys, xs),
         offset=(corner[0] + ys / 2 - 0.5, corner[1] + xs / 2 - 0.5),
     )
 
 
-def _slopes_of_the_answer(answers: list[Windows], inside: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
-    """Derive the region's answer for each parameter by every window's mean and log_sigma.
-
-    Returns
-    -------
-    Two tensors (parameters, parameters, rows, columns): the first axis is that of the answers.
-    """
-    mean = torch.cat([band.mean for band in answers], dim=2)
-    log_sigma = torch.cat([band.log_sigma for band in answers], dim=2)
+def _slopes_of_the_answer(estimator: Estimator, windows: Windows, inside: NDArray[np.bool_]) -> Tensor:
+    """Derive the region's answer by every window's features, (parameters, features, rows, columns)."""
+    network = estimator.network
+    place = next(network.parameters()).device
     with torch.inference_mode(False), torch.enable_grad():
-        parts = mean.clone().requires_grad_(), log_sigma.clone().requires_grad_()
-        answer, _ = Windows(*parts).over(torch.as_tensor(inside, dtype=mean.dtype)[None])
-        by_answer = [torch.autograd.grad(one, parts, retain_graph=True) for one in answer[0]]
-    return torch.cat([m for m, _ in by_answer]), torch.cat([s for _, s in by_answer])
+        features = windows.features.clone().to(place).requires_grad_()
+        seen = Windows(windows.mean.to(place), windows.log_sigma.to(place), features)
+        answer = network.together(seen, torch.as_tensor(inside, dtype=features.dtype, device=place)[None]).value
+        return torch.cat([torch.autograd.grad(one, features, retain_graph=True)[0] for one in answer[0]])
 
 
-def _gradient(estimator: Estimator, values: Map, slopes: list[Tensor]) -> Map:
+def _gradient(estimator: Estimator, values: Map, slopes: Tensor) -> Map:
     """Carry the slopes of a band's windows back to its cells, (parameters, channels, rows, columns)."""
     place = next(estimator.network.parameters()).device
     with torch.inference_mode(False), torch.enable_grad():
         x = torch.as_tensor(np.ascontiguousarray(values))[None].to(place).requires_grad_()
-        windows = estimator.network(x)
-        outputs = [windows.mean, windows.log_sigma]
-        kept = [i for i, output in enumerate(outputs) if output.requires_grad]  # a network may not say how sure it is
-        found = [
-            torch.autograd.grad(
-                [outputs[i] for i in kept], x, [slopes[i][n, None].to(place) for i in kept], retain_graph=True
-            )[0]
-            for n in range(len(slopes[0]))
-        ]
+        features = estimator.network(x).features
+        found = [torch.autograd.grad(features, x, one[None], retain_graph=True)[0] for one in slopes]
     return torch.cat(found).cpu().numpy()
 
 

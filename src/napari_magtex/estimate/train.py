@@ -15,14 +15,20 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
-from napari_magtex.compute import Device, Progress, cache_folder, drain, torch_device
+from napari_magtex.compute import Device, Progress, cache_folder, torch_device
 from napari_magtex.errors import BadExperiment, MagtexError
 from napari_magtex.estimate.calibration import Intervals
 from napari_magtex.estimate.channels import CHANNELS
 from napari_magtex.estimate.checkpoint import Checkpoint
 from napari_magtex.estimate.drawing import draw, draw_channels
 from napari_magtex.estimate.estimator import Estimator, card_of
-from napari_magtex.estimate.evaluate import Seen, calibrate, familiarise, held_out_figures
+from napari_magtex.estimate.evaluate import (
+    Seen,
+    calibrated,
+    familiarise,
+    held_out_figures,
+    learn_misses,
+)
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.network import WindowNetwork, Windows, build
 from napari_magtex.estimate.pace import timed
@@ -32,7 +38,7 @@ from napari_magtex.estimate.spectrum import is_uniform
 from napari_magtex.estimate.symmetry import mirrored, random_crop
 from napari_magtex.picture import Contrast
 
-CROP, BATCH = 64, 32  # cells a side, crops in a step
+CROPS = {40: 80, 64: 32, 96: 14, 128: 8}  # cells a side: crops in a step, which is about as long with either
 LEARNING_RATE = {"windows-cnn": 3e-3, "wang2020": 1e-3}
 _SAVE_EVERY = 50  # steps
 _TOLD = 200  # times in a training that its loss is told
@@ -110,11 +116,9 @@ def train_estimator(
     yield Progress(0, 1, "drawing pictures")
     seen = {f.split: see(f, experiment) for f in films}
     network = _new_network(experiment).to(torch_device(device))
-    began = time.perf_counter()
     yield from timed(fit(network, seen[Split.TRAIN], experiment, device=device), "training")
-    seconds = round(time.perf_counter() - began, 1)
     yield Progress(0, 1, "calibrating")
-    estimator = calibrated(network, seen, experiment, out.stem, training_seconds=seconds)
+    estimator = _finished(network, seen, experiment, out.stem)
     with _writing(out, f"films and training are kept in {checkpoint_path(experiment).parents[1]}"):
         estimator.save(out)
     yield out
@@ -142,12 +146,13 @@ def checkpoint_path(experiment: Experiment) -> Path:
 def step_seconds(experiment: Experiment, device: Device | str) -> float:
     """Return how long a step of training takes here and now: measured once in a process for each network and crop."""
     contrast, place = experiment.picture.contrast, torch_device(device)
-    shape = (BATCH, CHANNELS[contrast], *[min(CROP, *experiment.film.shape)] * 2)
+    side = min(64, *experiment.film.shape)
+    shape = (CROPS[64], CHANNELS[contrast], side, side)
     key = (experiment.training.network, len(experiment.estimated), shape, place)
     if key not in _STEP_SECONDS:
         network = _new_network(experiment).to(place)
         optimiser = torch.optim.AdamW(network.parameters())
-        batch, target = torch.ones(shape, device=place), torch.zeros(BATCH, len(experiment.estimated), device=place)
+        batch, target = torch.ones(shape, device=place), torch.zeros(shape[0], len(experiment.estimated), device=place)
         for _ in range(2):  # the first one prepares what later ones find
             began = time.perf_counter()
             with torch.random.fork_rng():
@@ -179,14 +184,15 @@ def see(films: Films, experiment: Experiment) -> Seen:
     unit = np.stack(
         [p.to_unit(films.constants[:, i]) for i, p in enumerate(experiment.parameters.values()) if p.varies], axis=1
     )
-    m, training = films.m, films.split is Split.TRAIN
+    m, constants, training = films.m, films.constants, films.split is Split.TRAIN
     other = mirrored(torch.as_tensor(m), Contrast.SPIN).numpy()
     if not training:
         m = np.where(np.arange(len(m))[:, None, None, None] % 2, other, m)
     elif experiment.picture.contrast is Contrast.LORENTZ:
         m, Ms, unit = np.concatenate([m, other]), np.tile(Ms, 2), np.tile(unit, (2, 1))
+        constants = np.tile(constants, (2, 1))
     dose = None if training else experiment.picture.dose
-    return Seen(draw_channels(m, Ms, experiment, dose=dose), m, unit)
+    return Seen(draw_channels(m, Ms, experiment, dose=dose), m, constants, unit)
 
 
 def fit(
@@ -201,26 +207,32 @@ def fit(
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.01)
     checkpoint = Checkpoint(checkpoint_path(experiment), network, optimiser)
     first = saved = checkpoint.restore()
+    before, began = checkpoint.seconds if first else 0.0, time.perf_counter()
     network.train()
     told = max(1, settings.steps // _TOLD)
     since: list[tuple[float, float]] = []  # loss and error of the steps since the last event
     error = math.nan
+    smallest = min(experiment.film.shape)
+    sides = [side for side in CROPS if side <= smallest]
     for step in range(first, settings.steps):
         generator = torch.Generator().manual_seed(experiment.start.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
             group["lr"] = LEARNING_RATE[settings.network] * _schedule(step / settings.steps)
-        chosen = torch.randint(len(values), (BATCH,), generator=generator)
-        batch = _batch(values, chosen, experiment, generator).to(place)
+        side = sides[int(torch.randint(len(sides), (), generator=generator))]
+        chosen = torch.randint(len(values), (CROPS[side],), generator=generator)
+        batch = _batch(values, chosen, side, experiment, generator).to(place)
         target = truth[chosen].to(place)
         with torch.random.fork_rng():
             torch.manual_seed(step)  # of the dropout
             loss, windows = _learn(network, optimiser, batch, target)
-        now = float((windows.over(torch.ones_like(windows.mean[:, 0]))[0] - target).abs().mean().detach())
+        with torch.no_grad():
+            said = network.together(windows, torch.ones_like(windows.mean[:, 0])).value
+            now = float((said - target).abs().mean())
         since.append((float(loss), 100 * now))
         error = now if math.isnan(error) else 0.95 * error + 0.05 * now
         if (step + 1) % _SAVE_EVERY == 0 or step + 1 == settings.steps:
             with _writing(checkpoint.path, f"the films and {saved} of {settings.steps} steps of training are kept"):
-                checkpoint.save(step + 1)
+                checkpoint.save(step + 1, before + time.perf_counter() - began)
             saved = step + 1
         yield Progress(step + 1, settings.steps, f"training, error {100 * error:.1f} % of the ranges")
         if (step + 1) % told == 0 or step + 1 == settings.steps:
@@ -254,28 +266,27 @@ def _writing(path: Path, kept: str) -> Iterator[None]:
         ) from error
 
 
-def calibrated(
-    network: WindowNetwork, seen: dict[Split, Seen], experiment: Experiment, name: str, *, training_seconds: float
-) -> Estimator:
+def _finished(network: WindowNetwork, seen: dict[Split, Seen], experiment: Experiment, name: str) -> Estimator:
     """Make an estimator of a trained network: weights as they will be stored, intervals, range, card."""
     for tensor in network.parameters():
         tensor.data = tensor.data.half().float()  # what the file will hold is what is calibrated
     network.eval()
     familiar = familiarise(experiment, noisy(seen[Split.TRAIN].values, experiment), seen[Split.CALIBRATION].values)
-    bare = Estimator(name, network, experiment, Intervals((1.0,), {}), familiar, {})
-    intervals = calibrate(bare, seen[Split.CALIBRATION])
-    known = replace(bare, intervals=intervals)
+    misses = learn_misses(experiment, seen[Split.TRAIN])
+    as_said = np.eye(len(experiment.estimated))
+    bare = Estimator(name, network, experiment, Intervals((1.0,), {}), familiar, {}, as_said, misses)
+    known = calibrated(bare, seen[Split.CALIBRATION])
+    seconds = Checkpoint(checkpoint_path(experiment), network, torch.optim.AdamW(network.parameters())).seconds
     card = card_of(
         experiment,
         name,
         experiment.training.network,
         data={split.value: len(s.unit) for split, s in seen.items()} | {"seed": experiment.start.seed},
-        calibration=intervals.to_card(),
-        applicability={"threshold": round(familiar.threshold, 5)},
+        **known.card,
         test=held_out_figures(known, seen[Split.TEST]),
-        training={"steps": experiment.training.steps, "seconds": training_seconds},
+        training={"steps": experiment.training.steps, "seconds": seconds},
     )
-    return replace(known, intervals=Intervals.from_card(card["calibration"]), card=card)
+    return replace(known, card=card)
 
 
 def noisy(values: NDArray[np.float32], experiment: Experiment) -> NDArray[np.float32]:
@@ -284,9 +295,8 @@ def noisy(values: NDArray[np.float32], experiment: Experiment) -> NDArray[np.flo
     return _with_noise(torch.as_tensor(values).clone(), experiment, generator).numpy()
 
 
-def _batch(values: Tensor, chosen: Tensor, experiment: Experiment, generator: torch.Generator) -> Tensor:
+def _batch(values: Tensor, chosen: Tensor, side: int, experiment: Experiment, generator: torch.Generator) -> Tensor:
     contrast, periodic = experiment.picture.contrast, experiment.film.boundary == "periodic"
-    side = min(CROP, *experiment.film.shape)
     cut = [random_crop(values[i], side, contrast, generator, periodic=periodic) for i in chosen]
     return _with_noise(torch.stack(cut), experiment, generator)
 
@@ -303,33 +313,3 @@ def _with_noise(batch: Tensor, experiment: Experiment, generator: torch.Generato
 def _schedule(progress: float) -> float:
     """Rise in the first twentieth, then fall as a cosine."""
     return min(1.0, progress / 0.05 + 0.02) * (0.5 + 0.5 * math.cos(math.pi * progress))
-
-
-def main() -> None:
-    """Run ``python -m napari_magtex.estimate.train EXPERIMENT --out FILE.safetensors``."""
-    import argparse
-
-    from rich.progress import Progress as Bar
-
-    parser = argparse.ArgumentParser(description="Train an estimator for an experiment.")
-    parser.add_argument("experiment", help="a TOML file, or a shipped experiment: fege-spin, fege-lorentz")
-    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
-    parser.add_argument("--network", help="windows-cnn or wang2020, in place of the experiment's")
-    parser.add_argument("--steps", type=int, help="in place of the experiment's")
-    parser.add_argument("--device", type=Device, default=Device.AUTO, choices=list(Device))
-    given = parser.parse_args()
-    tables = Experiment.from_toml(given.experiment).to_dict()
-    changes = {key: value for key in ("network", "steps") if (value := getattr(given, key)) is not None}
-    tables["training"] |= changes
-    with Bar() as bar:
-        task = bar.add_task("starting")
-
-        def report(step: Progress) -> None:
-            bar.update(task, completed=step.done, total=step.total, description=step.what)
-
-        path = drain(train_estimator(Experiment.from_dict(tables), given.out, device=given.device), report)
-        bar.console.print(f"{path} written")
-
-
-if __name__ == "__main__":
-    main()

@@ -72,7 +72,7 @@ def virials(m: NDArray[np.float32], weight: NDArray[np.floating], mesh: Mesh, ti
     for scale in range(len(SCALES)):
         for name in mesh.names:
             smooth = kernels.smoothed(chi * turning[name], scale) * chi
-            work = torch.einsum("cyx,tcyx->tyx", _transverse(spins, smooth)[0], against)
+            work = (_transverse(spins, smooth)[0] * against).sum(1)
             heat = -2 * (spins * smooth).sum(1)[0]
             heat = heat - 2 * kernels.at_zero(scale) * chi**2 * (spins * forces[name]).sum(1)[0]
             if name != "Ms":
@@ -200,9 +200,10 @@ class _Tensors:
         def real(spectrum: Tensor) -> Tensor:
             return torch.fft.irfft2(spectrum, s=m.shape[1:])
 
+        # sums of planes: einsum would turn them into products of 3 x 3 matrices, cell by cell
         plain = real(back * self._weight)  # c, d
-        both = real(torch.einsum("cdyx,ecyx->deyx", back, self._squares))
-        result = plain.diagonal().sum(-1)
-        result = result - torch.einsum("cdyx,cyx,dyx->yx", plain, m, m)
-        result = result - real(torch.einsum("cdyx,dcyx->yx", back, self._squares))
-        return self._chi * (result + torch.einsum("deyx,dyx,eyx->yx", both, m, m))
+        both = real(torch.stack([(back[:, d] * self._squares).sum(1) for d in range(3)]))  # d, e
+        result = plain[0, 0] + plain[1, 1] + plain[2, 2] - real((back * self._squares).sum((0, 1)))
+        for d, e in itertools.product(range(3), repeat=2):
+            result += (both[d, e] - plain[d, e]) * (m[d] * m[e])
+        return self._chi * result

@@ -16,7 +16,7 @@ from napari_magtex.widgets.constants import ConstantsForm, constants_text
 from napari_magtex.widgets.dock import Dock, wrapped_label
 from napari_magtex.widgets.estimate import Area
 from napari_magtex.widgets.layers import pixel_size_of
-from napari_magtex.widgets.pictures import as_analysed, part_of, stack_shape
+from napari_magtex.widgets.pictures import as_analysed, contrast_of, part_of, stack_shape
 from napari_magtex.widgets.plots import ThemedCanvas
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ class CheckDock(Dock):
 
     def _on_chosen(self, _event: Any = None) -> None:
         self.estimated = None
+        image = self.form.layer.value
+        if image is not None and (contrast := self.form.contrast.value or contrast_of(image)):
+            self.constants.suit(contrast)
         self._show_area()
 
     def _show_area(self) -> None:

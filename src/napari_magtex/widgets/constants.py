@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QFormLayout, QLabel, QPushButton, QWidget
 
-from napari_magtex.errors import MagtexError, ModelUnavailable
+from napari_magtex.errors import MagtexError
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.material import Material
 from napari_magtex.estimate.parameters import CONSTANTS
 from napari_magtex.models.store import read_card, shipped
+from napari_magtex.picture import Contrast
 from napari_magtex.results import Quantity
 from napari_magtex.widgets.choices import Choice
 from napari_magtex.widgets.dock import row_of, wrapped_label
+from napari_magtex.widgets.networks import card_of_kind
 from napari_magtex.widgets.tables import UNITS
 from napari_magtex.widgets.worker import tell
 
@@ -77,6 +79,12 @@ class ConstantsForm(QWidget):
         """Take the constants of an estimate and the experiment of its estimator."""
         self._told = Material.of_record(estimate.record())
         self._offer(estimate.provenance.model, experiment)
+
+    def suit(self, contrast: Contrast) -> None:
+        """Choose an experiment of a contrast, where the one chosen is of another and there is one."""
+        if self.experiment.picture.contrast is not contrast:
+            fit = [e for e in self._known.values() if e.picture.contrast is contrast]
+            self.experiments.value = (*fit, self.experiment)[0]
 
     def open(self, path: Path) -> None:
         """Take an experiment from a TOML file, or from the card of an estimator.
@@ -156,10 +164,7 @@ def _shipped_experiments() -> dict[str, Experiment]:
 
 
 def _experiment_of(path: Path) -> Experiment:
-    card = read_card(path)
-    if card.get("kind") != "estimator":
-        raise ModelUnavailable(f"{path.name} is a model of the kind {card.get('kind')!r}, an estimator is needed here")
-    return Experiment.from_dict(card["experiment"])
+    return Experiment.from_dict(card_of_kind(path, "estimator")["experiment"])
 
 
 def _box(name: str) -> QDoubleSpinBox:

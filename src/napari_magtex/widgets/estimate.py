@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QDoubleSpinBox, QFileDialog, QPushButton, QWidget
 
 from napari_magtex.compute import Device, Progress, drain
-from napari_magtex.errors import MagtexError, ModelUnavailable, UncalibratedPicture, Unsuitable, UnusablePicture
+from napari_magtex.errors import MagtexError, UncalibratedPicture, Unsuitable, UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.dock import Dock, button_row, row_of, wrapped_label
+from napari_magtex.widgets.known import Known
 from napari_magtex.widgets.layers import pixel_size_of
+from napari_magtex.widgets.networks import FreshChoice, card_of_kind, offered
 from napari_magtex.widgets.pictures import part_of, picture_of, source_name, stack_shape, texture_of
 from napari_magtex.widgets.tables import UNITS, EstimateTable, estimate_row, table_view
 from napari_magtex.widgets.veil import veil
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from napari_magtex.estimate.saliency import Saliency
     from napari_magtex.results import Estimate
 
+KIND = "estimator"
 BY_CONTRAST = "The one for the contrast"
 CHECK, HYSTERESIS = "Check by simulation…", "Predict hysteresis…"  # as the manifest names them
 ATTENTION = "Show attention"
@@ -70,6 +73,13 @@ class Row:
         """What the estimator was trained for."""
         return self.estimator.experiment
 
+    @property
+    def conditions(self) -> Experiment:
+        """The experiment at the temperature that the picture, or its user, told; at rest where nothing did."""
+        if "T" not in self.experiment.estimated:
+            return self.experiment
+        return self.experiment.at(round(self.estimate.T.value) if self.estimate.T else 0.0)
+
 
 @dataclass(frozen=True)
 class Told:
@@ -91,15 +101,19 @@ class EstimateDock(Dock):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "Estimate parameters")
         self.rows: list[Row] = []
-        self.estimator, self.device = Choice(_shipped_estimators()), Choice(DEVICES)
-        self.pixel_size = _length_box()
+        self._opened: dict[str, Any] = {}
+        self.estimator, self.device = FreshChoice(self._refresh_estimators), Choice(DEVICES)
+        self._refresh_estimators()
+        self.pixel_size, self.known = _length_box(), Known()
         self.maps = QCheckBox("Add maps of A, D and Ms as layers")
         self.maps.setChecked(True)
         last = self.form.rows.rowCount() - 1
         self.form.rows.insertRow(last, "Estimator", self._estimator_row())
         self.form.rows.insertRow(last + 1, "Pixel size", self.pixel_size)
-        self.form.rows.insertRow(last + 2, "Device", self.device)
-        self.form.rows.insertRow(last + 3, "", self.maps)
+        self.form.rows.insertRow(last + 2, "Known", self.known.constant)
+        self.form.rows.insertRow(last + 3, "Temperature", self.known.temperature)
+        self.form.rows.insertRow(last + 4, "Device", self.device)
+        self.form.rows.insertRow(last + 5, "", self.maps)
         self.form.frames.value = False
 
         self.table, self.remark, self.anchors = EstimateTable(), wrapped_label(), wrapped_label()
@@ -141,13 +155,13 @@ class EstimateDock(Dock):
         ModelUnavailable
             The file is no estimator of ours.
         """
-        from napari_magtex.models.store import read_card
-
-        kind = read_card(path).get("kind")
-        if kind != "estimator":
-            raise ModelUnavailable(f"{path.name} is a model of the kind {kind!r}, an estimator is needed here")
-        self.estimator.offer(_shipped_estimators() | {path.stem: path})
+        card_of_kind(path, KIND)
+        self._opened[path.stem] = path
+        self._refresh_estimators()
         self.estimator.value = path
+
+    def _refresh_estimators(self) -> None:
+        self.estimator.offer({BY_CONTRAST: None} | offered(KIND) | self._opened)
 
     def _on_layer(self, _event: Any = None) -> None:
         image = self.form.layer.value
@@ -172,7 +186,7 @@ class EstimateDock(Dock):
         ]
         self.rows.clear()
         self._show()
-        return _estimates(areas, self.estimator.value, self.device.value)
+        return _estimates(areas, self.estimator.value, self.known.values, self.device.value)
 
     def take(self, answer: Any) -> None:
         """Show a row as it comes, and lay its maps over the picture; or lay over it what an answer hangs on."""
@@ -227,11 +241,11 @@ class EstimateDock(Dock):
 
     def _on_check(self, _checked: bool = False) -> None:
         if row := self.chosen():
-            self._open(CHECK).fill(row.area, row.estimate, row.experiment)
+            self._open(CHECK).fill(row.area, row.estimate, row.conditions)
 
     def _on_hysteresis(self, _checked: bool = False) -> None:
         if row := self.chosen():
-            self._open(HYSTERESIS).fill(row.estimate, row.experiment)
+            self._open(HYSTERESIS).fill(row.estimate, row.conditions)
 
     def _open(self, name: str) -> Any:
         """Return the dock of a name, opened or brought to the front."""
@@ -275,14 +289,6 @@ class EstimateDock(Dock):
             )
 
 
-def _shipped_estimators() -> dict[str, Any]:
-    """Return what the choice offers: a name behind each caption, None for the contrast's own."""
-    from napari_magtex.models.store import read_card, shipped
-
-    names = [name for name in shipped() if read_card(name).get("kind") == "estimator"]
-    return {BY_CONTRAST: None} | {name: name for name in names}
-
-
 def _length_box() -> QDoubleSpinBox:
     """Return a field for nanometres in which 0 reads as unknown."""
     box = QDoubleSpinBox()
@@ -310,7 +316,9 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     return (low, high) if high > low else (low - abs(low) / 100 - 1e-9, high + abs(high) / 100 + 1e-9)
 
 
-def _estimates(areas: Sequence[Area], chosen: str | Path | None, device: Device) -> Iterator[Progress | Row]:
+def _estimates(
+    areas: Sequence[Area], chosen: str | Path | None, known: Mapping[str, float], device: Device
+) -> Iterator[Progress | Row]:
     """Estimate area by area; of a texture by its torque balance too, as a whole.
 
     What one area or method refuses does not lose the others, and is told at the end.
@@ -330,7 +338,7 @@ def _estimates(areas: Sequence[Area], chosen: str | Path | None, device: Device)
                 contrast = picture.contrast or _contrast_of(picture, device)
                 estimator = Estimator.load(chosen or _default_estimator(contrast), device=device)
             picture = replace(picture, contrast=contrast)
-            for step in estimate(picture, estimator):
+            for step in estimate(picture, estimator, known=known):
                 if isinstance(step, Progress):
                     yield Progress(done * step.total + step.done, count * step.total, step.what)
                 else:

@@ -35,7 +35,6 @@ WRONG, DOUBTFUL = "#e8605a", "#d99a2b"  # readable on napari's dark and light ba
 START = "fege-spin"  # the shipped experiment that a form begins with
 CAPTIONS = {  # of a key: what stands before it, the unit in the window, and how many of it the file's makes
     "field_T": ("Field (x, y, z)", "mT", 1e3),
-    "temperature_K": ("Temperature", "K", 1.0),
     "thickness_nm": ("Thickness", "nm", 1.0),
     "cell_nm": ("Cell (x, y)", "nm", 1.0),
     "shape": ("Rows, columns", "cells", 1.0),
@@ -61,10 +60,10 @@ ONLY_FOR = {  # keys that matter to one contrast alone
     "voltage_kV": Contrast.LORENTZ,
     "dose_e_per_px": Contrast.LORENTZ,
 }
-ELSEWHERE = {"Ku_kJ_per_m3"}  # it stands among the constants
+ELSEWHERE = {"Ku": ("film", "Ku_kJ_per_m3"), "T": ("conditions", "temperature_K")}  # where a known one stands
 GROUPS = (("Conditions", "conditions"), ("Film", "film"), ("Picture", "picture"))
 FOLDED = (("Start", "start"), ("Advanced", "training"))
-TOLD = ("voltage_kV", "defocus_um", "temperature_K", "thickness_nm")  # numbers that a layer's metadata may hold
+TOLD = ("voltage_kV", "defocus_um", "thickness_nm")  # numbers that a layer's metadata may hold
 
 
 class ExperimentForm(QWidget):
@@ -77,13 +76,13 @@ class ExperimentForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._tables = Experiment.from_toml(START).to_dict()
+        self._tables = Experiment.from_toml(START).at(0.0).to_dict()
         self._tables.pop("training")  # as many films and steps as make it in minutes
         self._tables = Experiment.from_dict(self._tables).to_dict()
         self.editors: dict[tuple[str, str], Editor] = {}
         self.constants = {
             name: Constant(UNITS[name][0], tidy(UNITS[name][1] * constant.scale))
-            for name, constant in CONSTANTS.items()
+            for name, constant in PARAMETERS.items()
         }
         self.touched = False  # by a person: a layer then changes nothing by itself any more
         self.lengths, self.remarks = wrapped_label(), wrapped_label()
@@ -95,9 +94,11 @@ class ExperimentForm(QWidget):
         for title, section in GROUPS:
             if section == "film":
                 rows.addRow(_heading("Constants"))
-                for name, constant in self.constants.items():
-                    rows.addRow(name, constant)
+                for name in CONSTANTS:
+                    rows.addRow(name, self.constants[name])
             rows.addRow(_heading(title))
+            if section == "conditions":
+                rows.addRow("Temperature", self.constants["T"])
             self._add_section(rows, section)
         column.addLayout(rows)
         for title, section in FOLDED:
@@ -112,7 +113,7 @@ class ExperimentForm(QWidget):
     def _add_section(self, rows: QFormLayout, section: str) -> None:
         for entry in fields(SECTIONS[section]):
             key = entry.metadata["key"] or entry.name
-            if key in ELSEWHERE:
+            if (section, key) in ELSEWHERE.values():
                 continue
             caption = CAPTIONS.get(key, (key.replace("_", " ").capitalize(),))[0]
             editor = self.editors[section, key] = _editor(entry, key, caption)
@@ -138,25 +139,19 @@ class ExperimentForm(QWidget):
         tables = {title: dict(table) for title, table in self._tables.items()}
         for (section, key), editor in self.editors.items():
             tables[section][key] = editor.value
-        constants = {CONSTANTS[name].key: editor.value for name, editor in self.constants.items()}
-        Ku = CONSTANTS["Ku"].key
-        if self.constants["Ku"].known and Ku not in self._tables["parameters"]:
-            tables["film"][Ku] = constants.pop(Ku)
-        else:
-            tables["film"][Ku] = 0.0
-        others = {key: given for key, given in self._tables["parameters"].items() if key == PARAMETERS["T"].key}
-        return tables | {"parameters": constants | others}
+        constants = {PARAMETERS[name].key: editor.value for name, editor in self.constants.items()}
+        for name, (section, key) in ELSEWHERE.items():
+            entry, tables[section][key] = PARAMETERS[name].key, 0.0
+            if self.constants[name].known and entry not in self._tables["parameters"]:
+                tables[section][key] = constants.pop(entry)
+        return tables | {"parameters": constants}
 
     def show_experiment(self, experiment: Experiment) -> None:
         """Fill the form."""
         self._tables = experiment.to_dict()
         self._fill({pair: self._tables[pair[0]][pair[1]] for pair in self.editors})
-        Ku = CONSTANTS["Ku"].key
-        given = {Ku: self._tables["film"][Ku]} | self._tables["parameters"]
-        for name, constant in self.constants.items():
-            constant.blockSignals(True)
-            constant.value = given[CONSTANTS[name].key]
-            constant.blockSignals(False)
+        known = {PARAMETERS[name].key: self._tables[section][key] for name, (section, key) in ELSEWHERE.items()}
+        self._fill_constants(known | self._tables["parameters"])
         self._show()
 
     def open(self, path: str | Path) -> None:
@@ -195,6 +190,9 @@ class ExperimentForm(QWidget):
         if texture is not None and texture.cell is not None and texture.shape[0] == 1:
             told["film", "thickness_nm"] = _nanometres(texture.cell[0])
         self._fill(told)
+        heat: Any = meta.get("temperature_K")
+        if _finite(heat) and np.ndim(heat) == 0:
+            self._fill_constants({PARAMETERS["T"].key: float(heat)})
         pixel, coarseness = pixel_size_of(image), self.coarseness()
         if pixel is not None and coarseness is not None:
             dy, dx = fitting_cell(pixel, coarseness)
@@ -217,6 +215,13 @@ class ExperimentForm(QWidget):
             self.editors[pair].blockSignals(True)
             self.editors[pair].value = value
             self.editors[pair].blockSignals(False)
+
+    def _fill_constants(self, given: Mapping[str, Any]) -> None:
+        for name, constant in self.constants.items():
+            if (key := PARAMETERS[name].key) in given:
+                constant.blockSignals(True)
+                constant.value = given[key]
+                constant.blockSignals(False)
 
     def _on_edited(self) -> None:
         self.touched = True

@@ -1,4 +1,4 @@
-"""The classifiers that a person can choose from: shipped, taught by corrections, or any file."""
+"""The networks that a person can choose from: shipped, made in one of the docks, or any file."""
 
 from __future__ import annotations
 
@@ -25,6 +25,27 @@ def networks_folder() -> Path:
     return user_folder() / "networks"
 
 
+def offered(kind: str) -> dict[str, str | Path]:
+    """Return the networks of a kind, ``classifier`` or ``estimator``, by name: those that a person made, then ours."""
+    made = {path.stem: path for path in sorted(networks_folder().glob("*.safetensors")) if _is(kind, path)}
+    return made | {name: name for name in shipped() if _is(kind, name)}
+
+
+def card_of_kind(path: Path, kind: str) -> dict[str, Any]:
+    """Return the card of a network.
+
+    Raises
+    ------
+    ModelUnavailable
+        The file is no network of ours, or of another kind.
+    """
+    card = read_card(path)
+    if (other := card.get("kind")) != kind:
+        article = "an" if kind == "estimator" else "a"
+        raise ModelUnavailable(f"{path.name} is a model of the kind {other!r}, {article} {kind} is needed here")
+    return card
+
+
 def free_path(path: Path) -> Path:
     """Return the path, or the first with a number that is not taken."""
     numbered = (path.with_stem(f"{path.stem}-{n}") for n in range(2, 10_000))
@@ -42,7 +63,7 @@ class NetworkChoice(QWidget):
 
     def __init__(self, model: str | Path) -> None:
         super().__init__()
-        self.choice = _Fresh(self.refresh)
+        self.choice = FreshChoice(self.refresh)
         browse = QPushButton("Open…")
         browse.setToolTip("Open weights of a classifier from a file")
         browse.clicked.connect(self._on_browse)
@@ -75,9 +96,7 @@ class NetworkChoice(QWidget):
 
     def refresh(self) -> None:
         """Look for what there is."""
-        ours = {name: name for name in shipped() if _is_classifier(name)}
-        taught = {path.stem: path for path in sorted(networks_folder().glob("*.safetensors")) if _is_classifier(path)}
-        self.choice.offer(self._opened | taught | ours)
+        self.choice.offer(self._opened | offered(KIND))
 
     def open_file(self, path: Path) -> None:
         """Offer the weights in a file, and choose them.
@@ -87,9 +106,7 @@ class NetworkChoice(QWidget):
         ModelUnavailable
             The file is no classifier of ours.
         """
-        kind = read_card(path).get("kind")
-        if kind != KIND:
-            raise ModelUnavailable(f"{path.name} is a model of the kind {kind!r}, a classifier is needed here")
+        card_of_kind(path, KIND)
         if path.parent != networks_folder():
             self._opened[path.stem] = path
         self.refresh()
@@ -104,10 +121,10 @@ class NetworkChoice(QWidget):
                 tell(error)
 
 
-class _Fresh(Choice):
+class FreshChoice(Choice):
     """A choice that looks for what it offers when its list is opened."""
 
-    def __init__(self, refresh: Any) -> None:
+    def __init__(self, refresh: Callable[[], None]) -> None:
         super().__init__()
         self._refresh = refresh
 
@@ -117,8 +134,8 @@ class _Fresh(Choice):
         super().showPopup()
 
 
-def _is_classifier(model: str | Path) -> bool:
+def _is(kind: str, model: str | Path) -> bool:
     try:
-        return read_card(model).get("kind") == KIND
+        return read_card(model).get("kind") == kind
     except MagtexError:
         return False  # damaged files are told when they are opened by name

@@ -46,6 +46,8 @@ def estimate_row(estimate: Estimate, spread: Mapping[str, float] | None = None) 
 
 
 def _cell(quantity: Quantity, scale: float, determined: bool, spread: float | None) -> str:
+    if determined and quantity.low == quantity.high:
+        return f"{scale * quantity.value:.4g}\nas told"
     ends = (scale * quantity.low, scale * quantity.high)
     decimals = _decimals(ends[1] - ends[0])
     value, low, high = (f"{number:.{decimals}f}" for number in (scale * quantity.value, *ends))
@@ -67,6 +69,7 @@ def _remark(estimate: Estimate) -> str:
         remarks.append(f"{NOT_APPLICABLE}: " + "; ".join(doubts))
     if "D" in estimate.determined:
         remarks.append({1: "D > 0", -1: "D < 0", 0: "|D|: its sign is not determined"}[estimate.D_sign])
+    remarks += estimate.asides
     if estimate.residual is not None:
         remarks.append(f"residual {estimate.residual:.2g}")
     return "\n".join(line for remark in remarks for line in wrap(remark, width=30))
