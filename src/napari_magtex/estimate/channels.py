@@ -1,7 +1,8 @@
 """Picture to network input: what the contrast measures, on the film's own cells.
 
 Spin pictures are read back to m_x, m_y, m_z, so that no network has to learn a colour wheel; a Lorentz frame is
-divided by its mean. Training and estimating both come through here.
+divided by its mean, and a Kerr frame brought to mean 0 and variance 1, for its contrast has no scale. Training and
+estimating both come through here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _COARSEST = 4.0  # cells in a pixel: beyond it interpolation makes up the walls 
 
 _FULL_SCALES = (1, 255, 65535)
 
-CHANNELS = {Contrast.SPIN: 3, Contrast.LORENTZ: 1}
+CHANNELS = {Contrast.SPIN: 3, Contrast.LORENTZ: 1, Contrast.KERR: 1}
 _SHOWS = {
     Contrast.SPIN: "colours of spins",
     Contrast.WHEEL: "the in-plane induction",
@@ -88,8 +89,10 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
         )
     if trained is Contrast.SPIN:
         values, doubts = _spins(picture, experiment.picture.colour_map)
-    else:
+    elif trained is Contrast.LORENTZ:
         values, doubts = _intensity(picture)
+    else:
+        values, doubts = _standard(picture), ()
     inside: NDArray[np.bool_] = np.ones(picture.shape, dtype=bool)
     if trained is Contrast.SPIN:
         inside = np.asarray(values.any(axis=0))  # m = 0: no material
@@ -151,6 +154,15 @@ def _intensity(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     stretched = grey.min() == 0 and grey.max() in _FULL_SCALES
     doubts = ("the frame was stretched to its full scale: its contrast has no scale any more",) if stretched else ()
     return (grey / np.float32(mean))[None], doubts
+
+
+def _standard(picture: Picture) -> NDArray[np.float32]:
+    """Bring a frame to mean 0 and variance 1 inside its region, (1, ny, nx); one grey is 0."""
+    grey = (picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels).astype(np.float64)
+    masked = picture.roi is not None and picture.roi.mask is not None and picture.roi.mask.any()
+    within = grey[picture.roi.mask] if masked else grey  # type: ignore[union-attr]
+    spread = float(within.std())
+    return np.asarray((grey - within.mean()) / (spread if spread > 0 else 1.0), np.float32)[None]
 
 
 def _repeats(values: NDArray[np.float32], shape: tuple[int, ...]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from napari_magtex.errors import BadExperiment
 from napari_magtex.estimate.channels import CHANNELS, channels
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.imaging.cells import draw_cells
+from napari_magtex.imaging.kerr import kerr_frame
 from napari_magtex.imaging.lorentz import Optics, lorentz_frame
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.texture import SpinTexture
@@ -35,10 +38,20 @@ def draw(
     texture = SpinTexture.from_layer(np.moveaxis(m, 0, -1), cell=experiment.cell, saturation=Ms)
     if settings.contrast is Contrast.SPIN:
         return draw_cells(texture, settings.colour_map)
-    optics = Optics(defocus=settings.defocus, voltage=settings.voltage)
-    periodic = experiment.film.boundary == "periodic"
     order = np.linalg.norm(m, axis=0)
+    periodic = experiment.film.boundary == "periodic"
+    if settings.contrast is Contrast.KERR:
+        return _kerr(texture, order, settings.noise if dose is not None else 0.0, seed)
+    optics = Optics(defocus=settings.defocus, voltage=settings.voltage)
     return lorentz_frame(texture, optics, dose=dose, seed=seed, periodic=periodic, order=order)
+
+
+def _kerr(texture: SpinTexture, order: NDArray[np.floating], noise: float, seed: int) -> Picture:
+    """Draw m_z in grey, with noise as a share of its contrast."""
+    clean = kerr_frame(texture)
+    signal = (clean.pixels - 0.5) * order
+    grain = np.random.default_rng(seed).normal(size=signal.shape) * noise * signal.std()
+    return replace(clean, pixels=(0.5 + signal + grain).astype(np.float32))
 
 
 def draw_channels(

@@ -89,7 +89,11 @@ class Start(Section):
 
 @dataclass(frozen=True)
 class PictureSettings(Section):
-    """How a film is seen; the last three matter to Lorentz frames alone (metres, volts, electrons a pixel)."""
+    """How a film is seen.
+
+    ``defocus``, ``voltage`` and ``dose`` matter to Lorentz frames alone (metres, volts, electrons a pixel), ``noise``
+    to Kerr frames: its standard deviation over that of the film's own contrast.
+    """
 
     title: ClassVar[str] = "picture"
     contrast: Contrast = entry(Contrast.SPIN, allowed=[c for c in Contrast if c is not Contrast.PHASE])  # noqa: RUF009
@@ -98,6 +102,7 @@ class PictureSettings(Section):
     defocus: float = entry(0.5e-3, "defocus_um", scale=1e-6)
     voltage: float = entry(200e3, "voltage_kV", scale=1e3, least=1)
     dose: float = entry(200.0, "dose_e_per_px", least=1)
+    noise: float = entry(0.2, least=0)
 
 
 @dataclass(frozen=True)

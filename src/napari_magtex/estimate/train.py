@@ -290,7 +290,7 @@ def _finished(network: WindowNetwork, seen: dict[Split, Seen], experiment: Exper
 
 
 def noisy(values: NDArray[np.float32], experiment: Experiment) -> NDArray[np.float32]:
-    """Add what a training batch gets: shot noise of a random dose to Lorentz frames, nothing to spin pictures."""
+    """Add what a training batch gets: noise of a random size to frames, nothing to spin pictures."""
     generator = torch.Generator().manual_seed(experiment.start.seed)
     return _with_noise(torch.as_tensor(values).clone(), experiment, generator).numpy()
 
@@ -302,12 +302,19 @@ def _batch(values: Tensor, chosen: Tensor, side: int, experiment: Experiment, ge
 
 
 def _with_noise(batch: Tensor, experiment: Experiment, generator: torch.Generator) -> Tensor:
-    """Add shot noise at half to eight times the experiment's dose, the same for a whole frame."""
-    if experiment.picture.contrast is not Contrast.LORENTZ:
+    """Add noise, as much of it for a whole frame.
+
+    Lorentz frames get the shot noise of half to eight times the experiment's dose, Kerr frames up to twice its noise.
+    """
+    settings, shape = experiment.picture, (len(batch), 1, 1, 1)
+    if settings.contrast is Contrast.SPIN:
         return batch
-    factor = 2 ** (4 * torch.rand((len(batch), 1, 1, 1), generator=generator) - 1)
+    if settings.contrast is Contrast.KERR:
+        share = 2 * settings.noise * torch.rand(shape, generator=generator)
+        return (batch + share * torch.randn(batch.shape, generator=generator)) / (1 + share**2).sqrt()
+    factor = 2 ** (4 * torch.rand(shape, generator=generator) - 1)
     noise = torch.randn(batch.shape, generator=generator)
-    return batch + noise * (batch.clamp_min(0) / (experiment.picture.dose * factor)).sqrt()
+    return batch + noise * (batch.clamp_min(0) / (settings.dose * factor)).sqrt()
 
 
 def _schedule(progress: float) -> float:

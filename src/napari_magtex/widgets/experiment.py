@@ -47,6 +47,7 @@ CAPTIONS = {  # of a key: what stands before it, the unit in the window, and how
     "defocus_um": ("Underfocus", "µm", 1.0),
     "voltage_kV": ("Voltage", "kV", 1.0),
     "dose_e_per_px": ("Dose", "e/px", 1.0),
+    "noise": ("Noise", "of the contrast", 1.0),
     "kind": ("From", "", 1.0),
     "field_path_T": ("Field path", "mT", 1e3),
     "anneal_K": ("Annealed at", "K", 1.0),
@@ -59,6 +60,7 @@ ONLY_FOR = {  # keys that matter to one contrast alone
     "defocus_um": Contrast.LORENTZ,
     "voltage_kV": Contrast.LORENTZ,
     "dose_e_per_px": Contrast.LORENTZ,
+    "noise": Contrast.KERR,
 }
 ELSEWHERE = {"Ku": ("film", "Ku_kJ_per_m3"), "T": ("conditions", "temperature_K")}  # where a known one stands
 GROUPS = (("Conditions", "conditions"), ("Film", "film"), ("Picture", "picture"))
