@@ -4,8 +4,9 @@
 
 Tables: ``held-out`` (the test split of an estimator's own experiment, whole and in regions), ``window`` (test A: the
 125 sets of A 4-12 pJ/m, D 0.8-2.4 mJ/m^2, Ms 0.2-0.6 MA/m with a new seed; test B: the 64 midpoints), ``sizes``
-(FeGe's own constants, 128 x 128 to 1024 x 1024 cells), ``paths`` (the midpoints again, but annealed, or brought along
-fields), and ``paper`` (both networks trained on the 125 sets alone, with ours and without torques; some minutes each).
+(FeGe's own constants, 128 x 128 to 1024 x 1024 cells), ``paths`` (the midpoints again, but annealed, brought along
+fields, or begun otherwise), and ``paper`` (both networks trained on the 125 sets alone, with torques and without; some
+minutes each).
 Films and trainings stay in the cache; pictures have eight bits, Lorentz frames 200 electrons a pixel.
 """
 
@@ -45,8 +46,8 @@ SIZES = {(128, 128): 8, (128, 256): 4, (256, 256): 4, (512, 512): 2, (1024, 1024
 HOT = 265.0
 PATHS: dict[str, Tables] = {
     "annealed at 300 K": {"anneal_K": 300.0},
-    "brought down from 1 T": {"kind": "uniform", "field_path_T": [[0, 0, 1.0], [0, 0, 0.5], [0, 0, 0.3]]},
     "brought up from 0 T": {"field_path_T": [[0, 0, 0.0], [0, 0, 0.1]]},
+    "from a lattice of skyrmions": {"kind": "skyrmions"},
 }
 HEAD = ("pictures", "uniform", "median error A", "D", "Ms", "intervals cover A", "D", "Ms", "applicable")
 

@@ -10,6 +10,7 @@ from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import BadRegion, ModelUnavailable, UncalibratedPicture, Unsuitable
 from napari_magtex.estimate.calibration import Familiar, Intervals, conformal_quantile
 from napari_magtex.estimate.drawing import draw
+from napari_magtex.estimate.evaluate import Seen, held_out_figures
 from napari_magtex.estimate.predict import Estimator, estimate
 from napari_magtex.estimate.simulate import simulate_state
 from napari_magtex.picture import Contrast, Picture, Region
@@ -219,3 +220,10 @@ def test_no_gradient_is_kept_after_an_answer(spin, picture):
     drain(estimate(picture, spin))
     assert all(p.grad is None for p in spin.network.parameters())
     assert torch.is_grad_enabled()
+
+
+def test_films_without_a_texture_are_counted_and_have_no_errors(spin):
+    m = np.zeros((2, 3, 48, 48), np.float32)
+    m[:, 2] = 1
+    figures = held_out_figures(spin, Seen(m, m, np.full((2, 3), 8e-12), np.full((2, 2), 0.5)))
+    assert (figures["films"], figures["uniform"], figures["parameters"]) == (2, 2, {})

@@ -193,7 +193,7 @@ def held_out_figures(estimator: Estimator, seen: Seen, known: Mapping[str, float
     side = float(np.sqrt(np.prod(seen.values.shape[2:])))
     figures: dict[str, Any] = {"films": len(seen.unit), "uniform": int((~textured).sum()), "parameters": {}}
     for i, (name, p) in enumerate(experiment.estimated.items()):
-        if name == "T":  # no error is relative to 0 K
+        if name == "T" or not textured.any():  # no error is relative to 0 K
             continue
         truth = p.from_unit(seen.unit[:, i])
         error = np.abs(p.from_unit(np.clip(value[:, i], 0, 1)) / truth - 1)[textured]
