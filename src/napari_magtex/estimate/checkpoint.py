@@ -30,15 +30,6 @@ class Checkpoint:
         save_file(stored, beside, metadata={"step": str(step), "seconds": f"{seconds:.1f}"})
         beside.replace(self.path)
 
-    @property
-    def seconds(self) -> float:
-        """What the steps that are stored took."""
-        try:
-            with safe_open(self.path, framework="pt") as stored:
-                return float((stored.metadata() or {}).get("seconds", 0))
-        except (OSError, SafetensorError, ValueError):
-            return 0.0
-
     def restore(self) -> int:
         """Return the number of steps done; 0 where nothing usable is there."""
         try:
@@ -59,3 +50,12 @@ class Checkpoint:
         except (RuntimeError, ValueError, KeyError):
             return 0
         return step
+
+
+def seconds_spent(path: Path) -> float:
+    """Return what the steps stored in a checkpoint took; 0 where nothing usable is there."""
+    try:
+        with safe_open(path, framework="pt") as stored:
+            return float((stored.metadata() or {}).get("seconds", 0))
+    except (OSError, SafetensorError, ValueError):
+        return 0.0

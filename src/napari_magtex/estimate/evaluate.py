@@ -24,7 +24,7 @@ SIDES = (40, 64, 96, 128)  # cells: regions that intervals are calibrated for, a
 CROPS = 3  # of every film, for every side
 PERIOD = "period"
 _HEAT_BLUR = 2.0  # cells, over which the variance of m is ...
-_HEAT_LEFT = 0.02  # ... below 0.013 at 300 K where nothing winds, and above 0.05 where periods are of five cells
+_HEAT_LEFT = 0.02  # ... less than this where nothing winds, as training films of up to 300 K were judged
 _USUAL, _MARGIN = 0.99, 2.0  # of misfits of films of the kind, and how much larger those of others must be
 _FILMS_FOR_MISSES = 400  # some equations each: more change nothing
 
@@ -147,14 +147,16 @@ def _judge(
     Returns the misfit of its torques, if they were asked.
     """
     names = list(estimator.experiment.estimated)
+    misfits = []
     for given in ("", *(name for name in names if others and name != "T")):
         known = {given: float(truth[names.index(given)])} if given else {}
         for each in (evidence, Evidence(evidence.guess))[: 1 + (evidence.torques is not None)]:
             answer = estimator.answer(each, known)
+            if answer.misfit is not None and not given:
+                misfits.append(answer.misfit)
             for name, score in _scores(answer, truth, estimator.experiment, given).items():
                 found.setdefault(estimator.told_as(name, answer, given), []).append(score)
-    misfit = estimator.answer(evidence).misfit
-    return [] if misfit is None else [misfit]
+    return misfits
 
 
 def _scores(answer: Answer, truth: NDArray[np.float64], experiment: Experiment, given: str = "") -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -86,7 +86,7 @@ def saliency(picture: Picture, estimator: Estimator) -> Iterator[Progress | Sali
         yield Progress(done, 2 * len(bands), "reading windows")
         answers.append(estimator.windows(values[None, :, band]))
     slopes = _slopes_of_the_answer(estimator, Windows.joined(answers), inside)
-    gradient = np.zeros((len(estimator.experiment.estimated), *values.shape), dtype=np.float32)
+    gradient = np.zeros((len(slopes), *values.shape), dtype=np.float32)
     for done, ((first, last), band) in enumerate(zip(bands, cells, strict=True)):
         yield Progress(len(bands) + done, 2 * len(bands), "asking back")
         gradient[:, :, band] += _gradient(estimator, values[:, band], slopes[..., first:last, :])
@@ -94,28 +94,34 @@ def saliency(picture: Picture, estimator: Estimator) -> Iterator[Progress | Sali
     change = np.zeros((len(gradient), *seen.inside.shape), dtype=np.float32)
     change[:, rows, columns] = np.abs((gradient * _above_surroundings(seen)[:, rows, columns]).sum(axis=1))
     (ys, xs), corner = seen.pixels_per_cell, (picture.roi.y0, picture.roi.x0) if picture.roi else (0, 0)
-    shown = {n: one for n, one in zip(estimator.experiment.estimated, change, strict=True) if n in CONSTANTS}
     yield Saliency(
-        names=tuple(shown),
-        values=np.stack([_shown(one, seen.inside) for one in shown.values()]),
+        names=_constants(estimator),
+        values=np.stack([_shown(one, seen.inside) for one in change]),
         scale=(ys, xs),
         offset=(corner[0] + ys / 2 - 0.5, corner[1] + xs / 2 - 0.5),
     )
 
 
+def _constants(estimator: Estimator) -> tuple[str, ...]:
+    """Return what is asked for: all that is estimated but the heat, which is no property of a place."""
+    return tuple(name for name in estimator.experiment.estimated if name in CONSTANTS)
+
+
 def _slopes_of_the_answer(estimator: Estimator, windows: Windows, inside: NDArray[np.bool_]) -> Tensor:
-    """Derive the region's answer by every window's features, (parameters, features, rows, columns)."""
+    """Derive the region's answer by every window's features, (constants, features, rows, columns)."""
     network = estimator.network
     place = next(network.parameters()).device
     with torch.inference_mode(False), torch.enable_grad():
         features = windows.features.clone().to(place).requires_grad_()
-        seen = Windows(windows.mean.to(place), windows.log_sigma.to(place), features)
-        answer = network.together(seen, torch.as_tensor(inside, dtype=features.dtype, device=place)[None]).value
-        return torch.cat([torch.autograd.grad(one, features, retain_graph=True)[0] for one in answer[0]])
+        seen = replace(windows.to(place), features=features)
+        (answer,) = network.together(seen, torch.as_tensor(inside, dtype=features.dtype, device=place)[None]).value
+        answers = dict(zip(estimator.experiment.estimated, answer, strict=True))
+        asked = [answers[name] for name in _constants(estimator)]
+        return torch.cat([torch.autograd.grad(one, features, retain_graph=True)[0] for one in asked])
 
 
 def _gradient(estimator: Estimator, values: Map, slopes: Tensor) -> Map:
-    """Carry the slopes of a band's windows back to its cells, (parameters, channels, rows, columns)."""
+    """Carry the slopes of a band's windows back to its cells, (constants, channels, rows, columns)."""
     place = next(estimator.network.parameters()).device
     with torch.inference_mode(False), torch.enable_grad():
         x = torch.as_tensor(np.ascontiguousarray(values))[None].to(place).requires_grad_()

@@ -19,7 +19,7 @@ from napari_magtex.compute import Device, Progress, cache_folder, torch_device
 from napari_magtex.errors import BadExperiment, MagtexError
 from napari_magtex.estimate.calibration import Intervals
 from napari_magtex.estimate.channels import CHANNELS
-from napari_magtex.estimate.checkpoint import Checkpoint
+from napari_magtex.estimate.checkpoint import Checkpoint, seconds_spent
 from napari_magtex.estimate.drawing import draw, draw_channels
 from napari_magtex.estimate.estimator import Estimator, card_of
 from napari_magtex.estimate.evaluate import (
@@ -207,7 +207,7 @@ def fit(
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.01)
     checkpoint = Checkpoint(checkpoint_path(experiment), network, optimiser)
     first = saved = checkpoint.restore()
-    before, began = checkpoint.seconds if first else 0.0, time.perf_counter()
+    before, began = seconds_spent(checkpoint.path) if first else 0.0, time.perf_counter()
     network.train()
     told = max(1, settings.steps // _TOLD)
     since: list[tuple[float, float]] = []  # loss and error of the steps since the last event
@@ -276,7 +276,6 @@ def _finished(network: WindowNetwork, seen: dict[Split, Seen], experiment: Exper
     as_said = np.eye(len(experiment.estimated))
     bare = Estimator(name, network, experiment, Intervals((1.0,), {}), familiar, {}, as_said, misses)
     known = calibrated(bare, seen[Split.CALIBRATION])
-    seconds = Checkpoint(checkpoint_path(experiment), network, torch.optim.AdamW(network.parameters())).seconds
     card = card_of(
         experiment,
         name,
@@ -284,7 +283,7 @@ def _finished(network: WindowNetwork, seen: dict[Split, Seen], experiment: Exper
         data={split.value: len(s.unit) for split, s in seen.items()} | {"seed": experiment.start.seed},
         **known.card,
         test=held_out_figures(known, seen[Split.TEST]),
-        training={"steps": experiment.training.steps, "seconds": seconds},
+        training={"steps": experiment.training.steps, "seconds": seconds_spent(checkpoint_path(experiment))},
     )
     return replace(known, card=card)
 
