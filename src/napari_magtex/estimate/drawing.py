@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_magtex.errors import BadExperiment
 from napari_magtex.estimate.channels import CHANNELS, channels
 from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.imaging import detector
 from napari_magtex.imaging.cells import draw_cells
 from napari_magtex.imaging.kerr import kerr_frame
 from napari_magtex.imaging.lorentz import Optics, lorentz_frame
@@ -50,8 +51,8 @@ def _kerr(texture: SpinTexture, order: NDArray[np.floating], noise: float, seed:
     """Draw m_z in grey, with noise as a share of its contrast."""
     clean = kerr_frame(texture)
     signal = (clean.pixels - 0.5) * order
-    grain = np.random.default_rng(seed).normal(size=signal.shape) * noise * signal.std()
-    return replace(clean, pixels=(0.5 + signal + grain).astype(np.float32))
+    grainy = detector.add_noise(0.5 + signal, noise * float(signal.std()), np.random.default_rng(seed))
+    return replace(clean, pixels=grainy.astype(np.float32))
 
 
 def draw_channels(

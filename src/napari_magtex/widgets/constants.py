@@ -24,8 +24,8 @@ from napari_magtex.widgets.worker import tell
 if TYPE_CHECKING:
     from napari_magtex.results import Estimate
 
-_LIMITS = {"A": (0, 1e4), "D": (-1e3, 1e3), "Ms": (0, 1e5), "Ku": (-1e6, 1e6)}  # in the units of the boxes
-_DECIMALS = {"A": 3, "D": 4, "Ms": 2, "Ku": 3}
+LIMITS = {"A": (0, 1e4), "D": (-1e3, 1e3), "Ms": (0, 1e5), "Ku": (-1e6, 1e6)}  # in the units of the boxes
+DECIMALS = {"A": 3, "D": 4, "Ms": 2, "Ku": 3}
 
 
 class ConstantsForm(QWidget):
@@ -169,7 +169,7 @@ def _experiment_of(path: Path) -> Experiment:
 
 def _box(name: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
-    box.setRange(*_LIMITS[name])
-    box.setDecimals(_DECIMALS[name])
+    box.setRange(*LIMITS[name])
+    box.setDecimals(DECIMALS[name])
     box.setKeyboardTracking(False)
     return box

@@ -6,11 +6,12 @@ from typing import Any
 
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
+from napari_magtex.estimate.material import ESTIMATED
 from napari_magtex.widgets.choices import Choice
+from napari_magtex.widgets.constants import DECIMALS, LIMITS
 from napari_magtex.widgets.dock import row_of
 from napari_magtex.widgets.tables import UNITS
 
-_LIMITS = {"A": (1e4, 3), "D": (1e3, 4), "Ms": (1e5, 2)}  # largest number, and decimals
 _UNKNOWN_K = -1.0
 _WIDE_ENOUGH = 140  # pixels, for napari's buttons beside number and unit
 
@@ -45,12 +46,11 @@ class Known:
         name = self.name.value
         self.number.setVisible(name is not None)
         if name is not None:
-            largest, decimals = _LIMITS[name]
-            self.number.setDecimals(decimals)
-            self.number.setRange(0, largest)
+            self.number.setDecimals(DECIMALS[name])
+            self.number.setRange(0, LIMITS[name][1])  # of D its size
             self.number.setSuffix(f" {UNITS[name][0]}")
 
 
 def _names() -> dict[str, str | None]:
     """Return the choice: nothing, or a constant."""
-    return {"No constant": None} | {name: name for name in _LIMITS}
+    return {"No constant": None} | {name: name for name in ESTIMATED}
