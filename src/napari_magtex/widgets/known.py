@@ -13,7 +13,6 @@ from napari_magtex.widgets.dock import row_of
 from napari_magtex.widgets.tables import UNITS
 
 _UNKNOWN_K = -1.0
-_WIDE_ENOUGH = 140  # pixels, for napari's buttons beside number and unit
 
 
 class Known:
@@ -21,8 +20,8 @@ class Known:
 
     def __init__(self) -> None:
         self.name, self.number, self.temperature = Choice(_names()), QDoubleSpinBox(), QDoubleSpinBox()
-        self.number.setMinimumWidth(_WIDE_ENOUGH)
-        self.constant: QWidget = row_of(self.name, self.number)
+        self.name.setMinimumContentsLength(2)  # a constant's name: the room is its number's, and its unit's
+        self.constant: QWidget = row_of(self.number, self.name)
         self.constant.setToolTip("The others are told given this one, which narrows them")
         self.temperature.setRange(_UNKNOWN_K, 2000)
         self.temperature.setSuffix(" K")
