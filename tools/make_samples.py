@@ -12,7 +12,8 @@ import torch
 
 from napari_magtex.colours import ColourMap
 from napari_magtex.imaging.arrows import ArrowStyle, draw_arrows
-from napari_magtex.imaging.lorentz import Optics, lorentz_frame
+from napari_magtex.imaging.lorentz import lorentz_frame
+from napari_magtex.imaging.optics import Optics
 from napari_magtex.io.ovf import write_ovf
 from napari_magtex.io.spin_png import write_spin_picture
 from napari_magtex.physics.film import Film

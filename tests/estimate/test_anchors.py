@@ -9,10 +9,10 @@ from scipy.spatial import cKDTree
 
 from napari_magtex.colours import ColourMap, spin_to_rgb
 from napari_magtex.errors import UncalibratedPicture, Unsuitable
-from napari_magtex.estimate.anchors import anchors, direction, helical_length, induction, wall_slopes
+from napari_magtex.estimate.anchors import anchors, direction, helical_length, wall_slopes
 from napari_magtex.estimate.drawing import draw
 from napari_magtex.estimate.films import film_of
-from napari_magtex.imaging.lorentz import electron_phase
+from napari_magtex.imaging.phase import electron_phase, induction_of
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.texture import SpinTexture
 
@@ -179,7 +179,7 @@ def domains():
 
 def test_the_slope_of_a_phase_is_the_moment_of_the_film(experiment_with):
     m, phase = domains()
-    along = induction(phase, (CELL, CELL))
+    along = induction_of(phase, (CELL, CELL))
     away = slice(4, 12)  # from walls and edges
     assert np.allclose(along[0], 0, atol=1e-3 * np.abs(along[1]).max())
     assert (np.sign(along[1][:, away]) == m[:, away, 1]).all()

@@ -10,7 +10,9 @@ import torch
 from scipy.constants import e, hbar, mu_0
 
 from napari_magtex.errors import Unsuitable
-from napari_magtex.imaging.lorentz import Optics, electron_phase, fresnel, lorentz_frame, phase_of
+from napari_magtex.imaging.lorentz import fresnel, lorentz_frame
+from napari_magtex.imaging.optics import Optics
+from napari_magtex.imaging.phase import electron_phase, phase_of
 from napari_magtex.picture import Contrast
 from napari_magtex.texture import Lattice, SpinTexture
 

@@ -17,7 +17,8 @@ from torch.nn import functional
 from napari_magtex.classify.augment import Spins, activity
 from napari_magtex.classify.faults import Faults
 from napari_magtex.imaging.kerr import kerr_frame, mfm_frame
-from napari_magtex.imaging.lorentz import Optics, lorentz_frame
+from napari_magtex.imaging.lorentz import lorentz_frame
+from napari_magtex.imaging.optics import Optics
 from napari_magtex.picture import Contrast
 from napari_magtex.texture import SpinTexture
 

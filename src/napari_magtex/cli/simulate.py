@@ -99,7 +99,8 @@ def simulate_frame(
     """Simulate the defocused micrograph of a texture: float32, mean 1, with its pixel size."""
     if out.suffix.lower() not in (".tif", ".tiff"):
         raise typer.BadParameter(f"{out} is no .tif", param_hint="--out")
-    from napari_magtex.imaging.lorentz import Optics, lorentz_frame
+    from napari_magtex.imaging.lorentz import lorentz_frame
+    from napari_magtex.imaging.optics import Optics
     from napari_magtex.inputs import open_inputs
     from napari_magtex.io.spin_png import write_spin_picture
 

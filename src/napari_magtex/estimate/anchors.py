@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.constants import e, hbar, mu_0
+from scipy.constants import mu_0
 from scipy.ndimage import binary_erosion, gaussian_filter
 
 from napari_magtex.errors import UncalibratedPicture, Unsuitable
 from napari_magtex.estimate.channels import Channels, box_of, channels, filled
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.spectrum import measure_period
+from napari_magtex.imaging.phase import induction_of
 from napari_magtex.physics.structure import frequencies, structure_factor
 from napari_magtex.physics.topology import topological_charge
 from napari_magtex.picture import Contrast, Picture
@@ -128,7 +129,7 @@ def anchors(picture: Picture, experiment: Experiment) -> Anchors:
     if region.contrast is Contrast.SPIN:
         found += _of_spins(region)
     if of_phase:
-        strength = np.linalg.norm(induction(region.values[0], region.cell), axis=0)
+        strength = np.linalg.norm(induction_of(region.values[0], region.cell), axis=0)
         # outside a region the pixels are made up, and its rim has steps that are not the sample's
         if (within := binary_erosion(region.inside, border_value=1)).any():
             found += _moment(strength[within], experiment.film.thickness)
@@ -208,12 +209,6 @@ def _gradient(f: Array, cell: tuple[float, float]) -> Array:
     """Return the gradient (2, ny - 1, nx - 1), downwards and rightwards, where four cells meet."""
     a, b, c, d = _corners(f)
     return np.stack([(c + d - a - b) / (2 * cell[0]), (b + d - a - c) / (2 * cell[1])])
-
-
-def induction(phase: NDArray[np.float32], pixel_size: tuple[float, float]) -> Array:
-    """Return (B_x t, B_y t) of an electron phase (ny, nx) in rad, (2, ny, nx) in T m, x right and y up."""
-    down, right = np.gradient(phase.astype(np.float64), *pixel_size)
-    return hbar / e * np.stack([down, right])  # (-d phase / dy, d phase / dx), y up
 
 
 def helical_length(period: float, cell: float) -> float:

@@ -13,7 +13,8 @@ from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.imaging import detector
 from napari_magtex.imaging.cells import draw_cells
 from napari_magtex.imaging.kerr import kerr_frame
-from napari_magtex.imaging.lorentz import Optics, lorentz_frame
+from napari_magtex.imaging.lorentz import lorentz_frame
+from napari_magtex.imaging.optics import Optics
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.texture import SpinTexture
 
