@@ -95,13 +95,27 @@ def open_inputs(
     if suffix in OVF_SUFFIXES or b"OOMMF" in head:
         segments = open_ovf(path, lattice=lattice)
         return _Inputs(lambda i: _of_segment(segments[i], i, name, contrast, size, zoom), len(segments))
-    frames = list(each_frame(_recordings(path, suffix, head)))
+    frames = list(each_frame(_recordings(path, head)))
 
     def of_frame(number: int) -> Input:
         recording, index = frames[number]
         return Input(recording.picture(index, name=name, frame=number, contrast=contrast, pixel_size=size))
 
     return _Inputs(of_frame, len(frames))
+
+
+def open_recordings(path: str | Path) -> Sequence[Frames]:
+    """Open the recordings in a picture or a microscope's file, whatever they show; large stacks stay on the disk.
+
+    Raises
+    ------
+    UnreadableFile
+        The file is missing, empty, damaged, or holds no frames.
+    """
+    path = checked_file(path)
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    return _recordings(path, head)
 
 
 def draw_texture(texture: SpinTexture, *, zoom: int | None = None) -> Picture:
@@ -143,7 +157,8 @@ def _of_segment(
     return Input(replace(picture, name=name, frame=number, meta={**texture.meta, **picture.meta}), texture)
 
 
-def _recordings(path: Path, suffix: str, head: bytes) -> Sequence[Frames]:
+def _recordings(path: Path, head: bytes) -> Sequence[Frames]:
+    suffix = path.suffix.lower()
     if head.startswith(PICTURE_MAGIC):
         return [read_picture_file(path)]
     if suffix in READERS or suffix in HDF5_SUFFIXES:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_magtex import __version__
-from napari_magtex.cli import analyse, hysteresis, look, simulate, train
+from napari_magtex.cli import analyse, hysteresis, look, lorentz, simulate, train
 
 app = typer.Typer(
     help="Magnetic textures: name the state, estimate A, D and Ms, simulate.",
@@ -21,7 +21,7 @@ app.command()(analyse.estimate)
 app.add_typer(train.app, name="train")
 app.command()(simulate.simulate)
 app.command()(hysteresis.hysteresis)
-app.add_typer(simulate.lorentz, name="lorentz")
+app.add_typer(lorentz.app, name="lorentz")
 app.command()(look.info)
 app.command()(look.models)
 

@@ -30,6 +30,13 @@ class Seen(StrEnum):
         return None if self is Seen.AUTO else Contrast(self.value)
 
 
+class ReconstructBy(StrEnum):
+    """How a phase is found: the values of `imaging.reconstruction.Method`, which loads too much for a start."""
+
+    TIE = "tie"
+    LEAST_SQUARES = "least-squares"
+
+
 class Numbers(tuple[float, ...]):
     """What an option of several numbers holds."""
 
@@ -69,6 +76,16 @@ def degrees(text: str) -> Numbers:
     return numbers(text, 2, "DEG,AXIS in degrees")
 
 
+def astigmatic(text: str) -> Numbers:
+    """Read a twofold astigmatism and where its axis points."""
+    return numbers(text, 2, "UM,AXIS in micrometres and degrees")
+
+
+def several(text: str) -> Numbers:
+    """Read as many numbers as there are."""
+    return numbers(text, text.count(",") + 1, "numbers set apart by commas")
+
+
 def number(text: str | float) -> float:
     """Read a finite number."""
     (value,) = numbers(str(text), 1, "a number")
@@ -80,6 +97,14 @@ def positive(text: str | float) -> float:
     value = number(text)
     if value <= 0:
         raise typer.BadParameter(f"{text} is not above 0")
+    return value
+
+
+def nonnegative(text: str | float) -> float:
+    """Read a number from 0."""
+    value = number(text)
+    if value < 0:
+        raise typer.BadParameter(f"{text} is below 0")
     return value
 
 
