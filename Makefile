@@ -12,7 +12,7 @@ SCREEN := xvfb-run --auto-servernum --server-args="-screen 0 1600x1000x24"
 HEADLESS := --out demo --check
 endif
 
-.PHONY: demo test lint bench bench-classifier bench-estimator bench-physics system
+.PHONY: demo test lint bench bench-classifier bench-estimator bench-lorentz bench-physics system
 
 demo: $(READY)
 	@$(SCREEN) $(RUN) -m napari_magtex.widgets.demo $(HEADLESS)
@@ -34,6 +34,9 @@ bench-classifier: $(READY)
 
 bench-estimator: $(READY)
 	@$(RUN) benchmarks/estimator.py
+
+bench-lorentz: $(READY)
+	@$(RUN) benchmarks/lorentz.py
 
 bench-physics: $(VENV)/.oracles
 	@$(RUN) benchmarks/physics.py

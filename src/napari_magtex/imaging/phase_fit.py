@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_magtex.compute import Device, Progress, how_many_fit, torch_device
+from napari_magtex.imaging.lorentz import intensity_of, wave_of
 from napari_magtex.imaging.optics import transfer, wave_vectors
 from napari_magtex.imaging.through_focus import SAME_DEFOCUS, ThroughFocus
 from napari_magtex.imaging.tie import texture_period
@@ -152,7 +153,10 @@ class _Fit:
 
     def left(self, phase: torch.Tensor) -> float:
         """Return the standard deviation of what a phase leaves of the frames."""
-        misfit = sum(float((self._misfit(phase, number) ** 2).sum()) for number in range(len(self.frames)))
+        import torch
+
+        spectrum = torch.fft.fft2(wave_of(phase))
+        misfit = sum(float((self._misfit(spectrum, number) ** 2).sum()) for number in range(len(self.frames)))
         return math.sqrt(misfit / (len(self.frames) * float(self.weight.sum())))
 
     def _unknown(self, spectrum: torch.Tensor) -> torch.Tensor:
@@ -167,12 +171,12 @@ class _Fit:
 
     # ---- the fit
 
-    def _misfit(self, phase: torch.Tensor, number: int) -> torch.Tensor:
+    def _misfit(self, spectrum: torch.Tensor, number: int) -> torch.Tensor:
+        """Return by how much a frame differs from what a wave of such a spectrum gives."""
         import torch
 
-        spectrum = torch.fft.fft2(torch.polar(torch.ones_like(phase), phase))
         wave = torch.fft.ifft2(spectrum * self.transfers[number])
-        return (wave.real**2 + wave.imag**2 - self.frames[number]) * self.weight
+        return (intensity_of(wave) - self.frames[number]) * self.weight
 
     def solve(self, phase: torch.Tensor, spectrum: torch.Tensor) -> Iterator[int | torch.Tensor]:
         """Yield the number of each step, and last the phase that fits best."""
@@ -188,10 +192,10 @@ class _Fit:
 
         def cost() -> torch.Tensor:
             search.zero_grad()
-            now = phase_of(unknown)
+            wave = torch.fft.fft2(wave_of(phase_of(unknown)))
             total = (looseness * torch.fft.fft2(unknown, norm="ortho").abs() ** 2).sum() / 2
             for number in range(len(self.frames)):
-                total = total + (self._misfit(now, number) ** 2).sum() / (2 * self.noise**2)
+                total = total + (self._misfit(wave, number) ** 2).sum() / (2 * self.noise**2)
             total.backward()
             return total
 
