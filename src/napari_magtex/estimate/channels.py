@@ -8,6 +8,7 @@ estimating both come through here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from napari_magtex.colours import ColourMap, recognise, rgb_to_spin
 from napari_magtex.errors import BadRegion, UncalibratedPicture, Unsuitable
 from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.imaging.reconstruction import induction_of_wheel
 from napari_magtex.picture import Contrast, Picture
 
 SMALLEST_CELLS = 40  # of the film, along each side
@@ -23,7 +25,7 @@ _COARSEST = 4.0  # cells in a pixel: beyond it interpolation makes up the walls 
 
 _FULL_SCALES = (1, 255, 65535)
 
-CHANNELS = {Contrast.SPIN: 3, Contrast.LORENTZ: 1, Contrast.KERR: 1}
+CHANNELS = {Contrast.SPIN: 3, Contrast.WHEEL: 2, Contrast.LORENTZ: 1, Contrast.KERR: 1}
 _SHOWS = {
     Contrast.SPIN: "colours of spins",
     Contrast.WHEEL: "the in-plane induction",
@@ -91,6 +93,8 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
         values, doubts = _spins(picture, experiment.picture.colour_map)
     elif trained is Contrast.LORENTZ:
         values, doubts = _intensity(picture)
+    elif trained is Contrast.WHEEL:
+        values, doubts = _induction(picture)
     else:
         values, doubts = _standard(picture), ()
     inside: NDArray[np.bool_] = np.ones(picture.shape, dtype=bool)
@@ -144,6 +148,15 @@ def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], 
     return np.ascontiguousarray(m), doubts
 
 
+def _induction(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Read (B_x t, B_y t) back from a colour wheel, (2, ny, nx), of mean square 1 in its region: most have no scale."""
+    if not picture.is_colour:
+        raise Unsuitable("an induction map is a picture in colours, whose hue is a direction: this one is grey")
+    induction = induction_of_wheel(np.round(picture.pixels * 255) / np.float32(255))
+    size = float(np.sqrt(np.mean(np.square(induction[:, *_within(picture)]), dtype=np.float64)))
+    return induction / np.float32(size or 1), ()
+
+
 def _intensity(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Divide a frame by its mean, (1, ny, nx); a filtered frame has lost its mean, and with it the contrast's scale."""
     grey = picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels
@@ -159,10 +172,15 @@ def _intensity(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
 def _standard(picture: Picture) -> NDArray[np.float32]:
     """Bring a frame to mean 0 and variance 1 inside its region, (1, ny, nx); one grey is 0."""
     grey = (picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels).astype(np.float64)
-    masked = picture.roi is not None and picture.roi.mask is not None and picture.roi.mask.any()
-    within = grey[picture.roi.mask] if masked else grey  # type: ignore[union-attr]
+    within = grey[*_within(picture)]
     spread = float(within.std())
     return np.asarray((grey - within.mean()) / (spread if spread > 0 else 1.0), np.float32)[None]
+
+
+def _within(picture: Picture) -> tuple[Any, ...]:
+    """Return the index of a picture's pixels in its region: a mask, or all of them."""
+    mask = picture.roi.mask if picture.roi is not None else None
+    return (mask,) if mask is not None and mask.any() else (slice(None), slice(None))
 
 
 def _repeats(values: NDArray[np.float32], shape: tuple[int, ...]) -> bool:
