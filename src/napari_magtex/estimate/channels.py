@@ -8,7 +8,6 @@ estimating both come through here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +39,10 @@ _SHOWS = {
 class Channels:
     """A picture as a network takes it.
 
-    ``values`` (channels, rows, columns) float32 on the film's cells; ``inside`` (rows, columns), where there is a
-    region and material; ``pixels_per_cell`` (y, x); ``doubts``, one line for each reason not to trust them;
-    ``resampled``, whether cells had to be made up from pixels that are none.
+    ``values`` (channels, rows, columns) float32 on the film's cells; ``inside`` (rows, columns), where there is
+    material, in the region and not masked; ``pixels_per_cell`` (y, x); ``doubts``, one line for each reason not to
+    trust them; ``resampled``, whether cells had to be made up from pixels that are none; ``masked`` (rows, columns),
+    where a pixel is masked or outside the region's outline (None: nowhere), which no window may touch.
     """
 
     values: NDArray[np.float32]
@@ -50,6 +50,11 @@ class Channels:
     pixels_per_cell: tuple[float, float]
     doubts: tuple[str, ...] = ()
     resampled: bool = False
+    masked: NDArray[np.bool_] | None = None
+
+    def within(self, rows: slice, columns: slice) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+        """Return ``inside`` and ``masked`` of a part."""
+        return self.inside[rows, columns], None if self.masked is None else self.masked[rows, columns]
 
 
 def box_of(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -100,8 +105,8 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
     inside: NDArray[np.bool_] = np.ones(picture.shape, dtype=bool)
     if trained is Contrast.SPIN:
         inside = np.asarray(values.any(axis=0))  # m = 0: no material
-    if picture.roi is not None and picture.roi.mask is not None:
-        inside = inside & picture.roi.mask
+    inside = inside & picture.inside
+    masked = picture.mask
     if not inside.any():
         raise BadRegion("there is no magnetic material inside the region")
     cells = tuple(d for d in experiment.cell[1:])
@@ -123,10 +128,13 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
     if shape != picture.shape:
         values = np.stack([_resized(values[i], shape) for i in range(len(values))])
         inside = _resized(inside.astype(np.float32), shape) > 0.5
+        if masked is not None:
+            masked = _resized(masked.astype(np.float32), shape) > 0.01
+            inside &= ~masked
         if trained is Contrast.SPIN and values[:2].any():
             values /= np.maximum(np.linalg.norm(values, axis=0), 1e-6)
     per_cell = (picture.shape[0] / shape[0], picture.shape[1] / shape[1])
-    return Channels(values.astype(np.float32), inside, per_cell, doubts, resampled)
+    return Channels(values.astype(np.float32), inside, per_cell, doubts, resampled, masked)
 
 
 def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], tuple[str, ...]]:
@@ -149,38 +157,33 @@ def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], 
 
 
 def _induction(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Read (B_x t, B_y t) back from a colour wheel, (2, ny, nx), of mean square 1 in its region: most have no scale."""
+    """Read (B_x t, B_y t) back from a colour wheel, (2, ny, nx), of mean square 1 where it counts: most have no scale."""
     if not picture.is_colour:
         raise Unsuitable("an induction map is a picture in colours, whose hue is a direction: this one is grey")
     induction = induction_of_wheel(np.round(picture.pixels * 255) / np.float32(255))
-    size = float(np.sqrt(np.mean(np.square(induction[:, *_within(picture)]), dtype=np.float64)))
+    size = float(np.sqrt(np.mean(np.square(induction[:, picture.inside]), dtype=np.float64)))
     return induction / np.float32(size or 1), ()
 
 
 def _intensity(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Divide a frame by its mean, (1, ny, nx); a filtered frame has lost its mean, and with it the contrast's scale."""
     grey = picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels
-    mean, spread = float(grey.mean()), float(grey.std())
+    counted = grey[picture.inside]
+    mean, spread = float(counted.mean()), float(counted.std())
     if mean <= 2 * spread:
         standard = (grey - np.float32(mean)) / np.float32(spread or 1)
         return (1 + np.float32(0.05) * standard)[None], ("the frame was filtered: its contrast has no scale any more",)
-    stretched = grey.min() == 0 and grey.max() in _FULL_SCALES
+    stretched = counted.min() == 0 and counted.max() in _FULL_SCALES
     doubts = ("the frame was stretched to its full scale: its contrast has no scale any more",) if stretched else ()
     return (grey / np.float32(mean))[None], doubts
 
 
 def _standard(picture: Picture) -> NDArray[np.float32]:
-    """Bring a frame to mean 0 and variance 1 inside its region, (1, ny, nx); one grey is 0."""
+    """Bring a frame to mean 0 and variance 1 where it counts, (1, ny, nx); one grey is 0."""
     grey = (picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels).astype(np.float64)
-    within = grey[*_within(picture)]
+    within = grey[picture.inside]
     spread = float(within.std())
     return np.asarray((grey - within.mean()) / (spread if spread > 0 else 1.0), np.float32)[None]
-
-
-def _within(picture: Picture) -> tuple[Any, ...]:
-    """Return the index of a picture's pixels in its region: a mask, or all of them."""
-    mask = picture.roi.mask if picture.roi is not None else None
-    return (mask,) if mask is not None and mask.any() else (slice(None), slice(None))
 
 
 def _repeats(values: NDArray[np.float32], shape: tuple[int, ...]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_magtex.contributions import METADATA_KEY
+from napari_magtex.contributions import MASK_KEY, METADATA_KEY
 from napari_magtex.errors import UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.texture import Lattice, SpinTexture
@@ -52,6 +52,12 @@ def meta_of(image: Image) -> Mapping[str, Any]:
     if isinstance(held, SpinTexture):
         return held.meta
     return held if isinstance(held, Mapping) else {}
+
+
+def mask_of(image: Image) -> NDArray[np.bool_] | None:
+    """Return where nothing may be analysed in any frame of a layer, (ny, nx), as Clean frame left it."""
+    mask = meta_of(image).get(MASK_KEY)
+    return None if mask is None else np.asarray(mask, dtype=bool)
 
 
 def contrast_of(image: Image) -> Contrast | None:
@@ -100,7 +106,7 @@ def picture_of(
     Raises
     ------
     UnusablePicture, BadRegion
-        The frame holds nothing to analyse, or the region leaves it.
+        The frame holds nothing to analyse, or the region leaves it; or all of it is masked.
     """
     if not 0 <= frame < frame_count(image):
         raise UnusablePicture(f"{image.name} has {frame_count(image)} frames: there is no frame {frame}")
@@ -114,7 +120,8 @@ def picture_of(
         pixel_size=pixel_size or pixel_size_of(seen),
         name=source_name(image),
         frame=frame,
-        meta=meta_of(seen),
+        meta={key: value for key, value in meta_of(seen).items() if key != MASK_KEY},
+        mask=mask_of(seen),
     )
     return picture if roi is None else picture.crop(roi)
 
