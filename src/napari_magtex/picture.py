@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_magtex.errors import BadRegion, UnusablePicture
 
 SMALLEST_SIDE = 16  # pixels: below it no texture can be told from noise
+GREY_TOLERANCE = 2.5 / 255  # grey pictures come back from colour JPEG with channels this far apart
 
 
 class Contrast(StrEnum):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_magtex.errors import Unsuitable, UnusablePicture
-from napari_magtex.imaging.cleaning import By, Cleaning, clean
+from napari_magtex.imaging.cleaning import By, Cleaning, Kind, clean
 from napari_magtex.picture import Contrast
 
 RNG = np.random.default_rng(0)
@@ -29,7 +29,7 @@ def test_settings_that_do_nothing_change_nothing():
 
 
 def test_settings_go_to_json_and_back():
-    settings = Cleaning(6.5, By.SUBTRACT, 3, 2, 80.0, 25.0, align=True)
+    settings = Cleaning(6.5, By.SUBTRACT, 3, 2, 80.0, 25.0, True, (Kind.FOOTER, Kind.SHADOW))
     assert Cleaning.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
     assert Cleaning.from_dict({"median_px": 5}) == Cleaning(median_px=5)
 
@@ -46,6 +46,7 @@ def test_settings_go_to_json_and_back():
         ({"flat_field_sigma_px": float("inf")}, "0 or a number above"),
         ({"high_pass_sigma_px": "wide"}, "0 or a number above"),
         ({"align": "yes"}, "true or false"),
+        ({"left_out": ["legend"]}, "some of footer, clipped, shadow"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(told, words):
@@ -116,6 +117,18 @@ def test_what_lies_under_a_mask_reaches_no_pixel_that_counts(by):
     beside = answers[0].frame[~mask]
     assert beside.min() <= answers[0].frame[mask].min()
     assert answers[0].frame[mask].max() <= beside.max()
+
+
+def test_a_footer_is_found_and_masked_where_it_is_asked_for():
+    frame = 100 * (1 + TEXTURE) + RNG.normal(0, 2, X.shape)
+    frame[140:] = 0
+    frame[145:150, 10:60] = 255
+    assert not clean(frame, Cleaning()).mask.any()
+    cleaned = clean(frame, Cleaning(left_out=tuple(Kind)))
+    assert set(cleaned.found) == {Kind.FOOTER}
+    np.testing.assert_array_equal(np.flatnonzero(cleaned.mask.any(axis=1)), np.arange(140, 160))
+    with pytest.raises(UnusablePicture, match="mask every pixel together"):
+        clean(frame, Cleaning(left_out=tuple(Kind)), mask=Y < 145)
 
 
 def test_lone_pixels_that_are_no_numbers_are_replaced_and_holes_masked():

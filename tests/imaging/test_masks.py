@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_magtex.imaging.masks import Kind, footer_of, proposals
+from napari_magtex.imaging.cleaning import Kind
+from napari_magtex.imaging.masks import footer_of, proposals
 
 RNG = np.random.default_rng(3)
 Y, X = np.mgrid[:240, :320].astype(np.float32)
@@ -77,6 +78,13 @@ def test_the_shadow_of_a_beam_stop_is_found_with_its_half_light():
     dark = light < 1
     assert found[Kind.SHADOW][dark].mean() > 0.99
     assert found[Kind.SHADOW][~dark].mean() < 0.1
+
+
+def test_only_what_is_asked_for_is_proposed():
+    frame = burnt_in(grainy())
+    frame[20:60, 200:260] = 255
+    assert set(proposals(frame, {Kind.CLIPPED})) == {Kind.CLIPPED}
+    assert proposals(frame, ()) == {}
 
 
 def test_dark_fringes_without_an_edge_are_no_shadow():

@@ -95,6 +95,14 @@ def test_one_blank_frame_does_not_lose_the_others():
     assert np.allclose(found.places[5].shift, (-5, 10), atol=0.1)
 
 
+def test_what_is_found_in_the_first_frame_is_masked_in_all():
+    frames = drifting()
+    frames[:, 112:] = 0
+    frames[:, 115:118, 10:60] = 20
+    found = drain(clean_stack(frames, Cleaning(left_out=("footer",))))
+    assert np.flatnonzero(found.mask.any(axis=1)).tolist() == list(range(112, 120))
+
+
 def test_closing_it_stops():
     work = clean_stack(drifting(), Cleaning())
     assert next(work) == Progress(1, 6, "frame")

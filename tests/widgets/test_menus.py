@@ -16,6 +16,7 @@ MENUS = {
         "napari-magtex.check",
         "napari-magtex.hysteresis",
     },
+    "napari/layers/filter": {"napari-magtex.clean"},
     "napari/layers/data": {"napari-magtex.read_calibration"},
     "napari/layers/visualize": {"napari-magtex.show_components", "napari-magtex.show_vectors"},
     "napari/file/io_utilities": {"napari-magtex.open_spin_picture"},
@@ -57,6 +58,7 @@ def test_the_menus_hold_our_commands(manifest, make_napari_viewer) -> None:
         "New experiment…",
         "Check by simulation…",
         "Predict hysteresis…",
+        "Clean frame…",
     ],
 )
 def test_a_dock_opens_from_its_menu_and_closes(manifest, make_napari_viewer, name) -> None:

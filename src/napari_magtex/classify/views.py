@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from napari_magtex.picture import Picture
+from napari_magtex.picture import GREY_TOLERANCE, Picture
 
 RULE = (__doc__ or "").split("\n\n", 1)[1].replace("\n", " ").strip()
 MOST_SQUARES = 4
-GREY_TOLERANCE = 2.5 / 255  # grey pictures come back from colour JPEG with channels this far apart
 QUANTILES = (0.005, 0.995)
 SHARE_OF_BEST = 0.5  # of the pixels that count: squares with less are not looked at
 

@@ -8,7 +8,7 @@ difference. Every step keeps the mean of the frame, but for a reference subtract
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -30,12 +30,22 @@ class By(StrEnum):
     SUBTRACT = "subtract"
 
 
+class Kind(StrEnum):
+    """What can be found in a frame that is no picture of the sample."""
+
+    FOOTER = "footer"  # rows that a program wrote below or above the picture
+    CLIPPED = "clipped"  # an area at the end of the scale: saturated, empty, a scale bar
+    SHADOW = "shadow"  # a dark area with an edge and without a texture: a beam stop's shadow, the frame of a membrane
+
+
 @dataclass(frozen=True)
 class Cleaning:
     """What is done to a frame, in this order; 0 leaves a step out.
 
     Parameters
     ----------
+    left_out
+        What is looked for and masked (`masks.proposals`); of a stack in its first frame.
     spikes_sigma
         Pixels so many robust standard deviations from the median around them are replaced by it: hot and dead pixels,
         hits of X-rays.
@@ -65,8 +75,13 @@ class Cleaning:
     flat_field_sigma_px: float = 0.0
     high_pass_sigma_px: float = 0.0
     align: bool = False
+    left_out: tuple[Kind, ...] = ()
 
     def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "left_out", tuple(dict.fromkeys(Kind(kind) for kind in self.left_out)))
+        except (ValueError, TypeError) as error:
+            raise Unsuitable(f"left_out is {self.left_out!r}: a list of some of {', '.join(Kind)}") from error
         try:
             object.__setattr__(self, "by", By(self.by))
         except ValueError as error:
@@ -84,8 +99,8 @@ class Cleaning:
 
     @classmethod
     def suited_to(cls, contrast: Contrast | None) -> Cleaning:
-        """Return where to begin: electrons are divided, everything else is subtracted; spikes are taken out."""
-        return cls(by=By.DIVIDE if contrast is Contrast.LORENTZ else By.SUBTRACT)
+        """Return where to begin: electrons are divided, all else subtracted; spikes go, and what is no picture."""
+        return cls(by=By.DIVIDE if contrast is Contrast.LORENTZ else By.SUBTRACT, left_out=tuple(Kind))
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Cleaning:
@@ -96,26 +111,27 @@ class Cleaning:
         Unsuitable
             A key is unknown, or a number out of its range.
         """
-        known = {field.name for field in fields(cls)}
+        known = {setting.name for setting in fields(cls)}
         if unknown := sorted(set(told) - known):
             raise Unsuitable(f"{', '.join(unknown)}: no setting of this name, there are {', '.join(sorted(known))}")
         return cls(**told)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON."""
-        return {**asdict(self), "by": str(self.by)}
+        return {**asdict(self), "by": str(self.by), "left_out": [str(kind) for kind in self.left_out]}
 
 
 @dataclass(frozen=True, eq=False)
 class Cleaned:
     """A frame (ny, nx) float32, where nothing in it may be analysed, and what there is to say about it.
 
-    Masked pixels hold the mean of those near them.
+    Masked pixels hold the mean of those near them. ``found`` has the mask of each kind that was looked for and found.
     """
 
     frame: NDArray[np.float32]
     mask: NDArray[np.bool_]
     remarks: tuple[str, ...] = ()
+    found: Mapping[Kind, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 def clean(
@@ -146,18 +162,24 @@ def clean(
         The reference has another size; or one is to divide by what is not above 0.
     """
     from napari_magtex.imaging import filters
+    from napari_magtex.imaging.masks import proposals
 
     pixels = grey_frame(frame)
     covered = checked_mask(mask, pixels.shape)
     inside = np.ones(pixels.shape, dtype=bool) if covered is None else ~covered
+    found = proposals(pixels, cleaning.left_out)
+    for area in found.values():
+        inside = inside & ~area
+    if not inside.any():
+        raise UnusablePicture("what is drawn and what was found mask every pixel together: leave something")
     pixels, inside, dead = _finite(pixels, inside)
     if float(np.ptp(pixels[inside])) == 0:
         raise UnusablePicture("every pixel that is not masked is the same: there is nothing to clean")
     remarks = []
     if cleaning.spikes_sigma:
-        found, medians = filters.spikes(pixels, inside, cleaning.spikes_sigma)
-        pixels = np.where(found, medians, pixels)
-        dead += int(found.sum())
+        hits, medians = filters.spikes(pixels, inside, cleaning.spikes_sigma)
+        pixels = np.where(hits, medians, pixels)
+        dead += int(hits.sum())
     if dead:
         remarks.append(f"{dead:,} hot or dead {'pixel' if dead == 1 else 'pixels'} replaced")
     divides = cleaning.by is By.DIVIDE
@@ -180,7 +202,7 @@ def clean(
         pixels = _without(pixels, inside, filters.smoothed(pixels, inside, cleaning.flat_field_sigma_px), divides)
     if cleaning.high_pass_sigma_px:
         pixels = _without(pixels, inside, filters.smoothed(pixels, inside, cleaning.high_pass_sigma_px), False)
-    return Cleaned(np.asarray(filters.filled(pixels, inside), np.float32), ~inside, tuple(remarks))
+    return Cleaned(np.asarray(filters.filled(pixels, inside), np.float32), ~inside, tuple(remarks), found)
 
 
 def check_reference(frame: tuple[int, ...], reference: tuple[int, ...]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from enum import StrEnum
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_opening
 from skimage.measure import label
 
+from napari_magtex.imaging.cleaning import Kind
 from napari_magtex.imaging.filters import Frame, Mask, smoothed
 
 _EXTREMES = (1e-4, 1 - 1e-4)  # quantiles between which greys run: a spike is beyond
@@ -25,25 +25,19 @@ _QUIET = 0.5  # of the bright part's noise and texture
 _SHARP = 0.12  # of the bright part's intensity, over the blur's length: an edge has 0.3, fringes and shading less
 
 
-class Kind(StrEnum):
-    """What a proposal takes it for."""
-
-    FOOTER = "footer"  # rows that a program wrote below or above the picture
-    CLIPPED = "clipped"  # an area at the end of the scale: saturated, empty, a scale bar
-    SHADOW = "shadow"  # a dark area with an edge and without a texture: a beam stop's shadow, the frame of a membrane
-
-
-def proposals(frame: Frame) -> dict[Kind, Mask]:
+def proposals(frame: Frame, kinds: Collection[Kind] = tuple(Kind)) -> dict[Kind, Mask]:
     """Propose what to leave out of a frame (ny, nx); what is not found is not among it."""
-    frame = np.nan_to_num(frame, nan=float(np.nanmedian(frame))) if not np.isfinite(frame).all() else frame
+    finite = np.isfinite(frame)
+    if not finite.any() or not kinds:
+        return {}
+    frame = frame if finite.all() else np.where(finite, frame, np.median(frame[finite]))
     found: dict[Kind, Mask] = {}
     footer = footer_of(frame)
-    if footer.any():
+    if Kind.FOOTER in kinds and footer.any():
         found[Kind.FOOTER] = footer
-    inside = ~footer
+    inside = ~footer  # also where it is not asked for: its black is no shadow
     for kind, propose in ((Kind.CLIPPED, clipped_areas), (Kind.SHADOW, shadow_of)):
-        mask = propose(frame, inside)
-        if mask.any():
+        if kind in kinds and (mask := propose(frame, inside)).any():
             found[kind] = mask
             inside = inside & ~mask
     return found

@@ -13,6 +13,7 @@ from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError, Unsuitable
 from napari_magtex.imaging.cleaning import Cleaned, Cleaning, check_reference, clean, grey_frame, size_text
 from napari_magtex.imaging.drift import Drift, Place, moved
+from napari_magtex.imaging.masks import proposals
 from napari_magtex.picture import checked_mask
 
 Mask = NDArray[np.bool_]
@@ -79,6 +80,10 @@ def clean_stack(
     first = grey_frame(frames[0])
     covered = checked_mask(mask, first.shape)
     mask = np.zeros(first.shape, dtype=bool) if covered is None else covered
+    for area in proposals(first, cleaning.left_out).values():
+        mask = mask | area
+    cleaning = replace(cleaning, left_out=())
+    checked_mask(mask, first.shape)
     if reference is not None:
         check_reference(first.shape, reference.shape)
     lazy = len(frames) * first.nbytes > most_bytes

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.contributions import MASK_KEY, METADATA_KEY
 from napari_magtex.errors import UnusablePicture
-from napari_magtex.picture import Contrast, Picture, Region
+from napari_magtex.picture import GREY_TOLERANCE, Contrast, Picture, Region
 from napari_magtex.texture import Lattice, SpinTexture
 from napari_magtex.widgets.layers import linear_part, pixel_size_of, placed_on
 
@@ -19,6 +19,12 @@ from napari_magtex.widgets.layers import linear_part, pixel_size_of, placed_on
 def stack_shape(image: Image) -> tuple[int, ...]:
     """Return the lengths of the axes before rows and columns: () for one picture, (t,), (t, z), ..."""
     return tuple(_data(image).shape[: -3 if image.rgb else -2])
+
+
+def frame_shape(image: Image) -> tuple[int, int]:
+    """Return (ny, nx)."""
+    ny, nx = _data(image).shape[-3:-1] if image.rgb else _data(image).shape[-2:]
+    return int(ny), int(nx)
 
 
 def frame_count(image: Image) -> int:
@@ -124,6 +130,27 @@ def picture_of(
         mask=mask_of(seen),
     )
     return picture if roi is None else picture.crop(roi)
+
+
+class GreyFrames(Sequence[NDArray[Any]]):
+    """The frames of a layer, (ny, nx) each, read when they are asked for; grey ones stored as colour become grey."""
+
+    def __init__(self, image: Image) -> None:
+        self._data, self._rgb, self._stack, self._name = _data(image), image.rgb, stack_shape(image), image.name
+
+    def __len__(self) -> int:
+        return int(np.prod(self._stack, dtype=int))
+
+    def __getitem__(self, number: Any) -> Any:
+        frame = _own_copy(self._data[tuple(np.unravel_index(number, self._stack))])
+        if not self._rgb:
+            return frame
+        colours = frame[..., :3].astype(np.float32)
+        grey = colours.mean(axis=2)
+        full = float(np.iinfo(frame.dtype).max) if np.issubdtype(frame.dtype, np.integer) else 1.0
+        if np.abs(colours - grey[..., None]).max() > GREY_TOLERANCE * full:
+            raise UnusablePicture(f"{self._name} is a colour picture: frames of a microscope are grey")
+        return grey
 
 
 def as_analysed(image: Image, frame: int) -> tuple[Image, int]:
