@@ -21,6 +21,7 @@ _TALLEST, _LOWEST = 1 / 3, 4  # of the frame's height; rows
 _LARGE = 0.005  # of the frame's area: less is a grain of dust, or a domain's core
 _MOST = 0.6  # of the frame's area: what is more is the picture
 _DARK = 0.25  # of the bright part's intensity
+_RIM = 2  # pixels: about a clipped area, which a lens or a JPEG blurs
 _QUIET = 0.5  # of the bright part's noise and texture
 _SHARP = 0.12  # of the bright part's intensity, over the blur's length: an edge has 0.3, fringes and shading less
 
@@ -66,7 +67,8 @@ def clipped_areas(frame: Frame, inside: Mask) -> Mask:
     if near == 0:
         return np.zeros(frame.shape, dtype=bool)
     areas = [_large(at & inside) for at in (frame <= low + near, frame >= high - near)]
-    return _no_more_than_most(areas[0] | areas[1], inside)
+    grown = binary_dilation(areas[0] | areas[1], np.ones((3, 3), dtype=bool), iterations=_RIM)
+    return _no_more_than_most(grown & inside, inside)
 
 
 def shadow_of(frame: Frame, inside: Mask) -> Mask:
