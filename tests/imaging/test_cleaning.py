@@ -184,3 +184,30 @@ def test_what_cannot_be_cleaned_is_refused_with_the_reason(frame, mask, error, w
 def test_a_reference_of_another_size_is_refused():
     with pytest.raises(Unsuitable, match="the reference is 200 x 100 pixels, the frame 200 x 160 pixels"):
         clean(TEXTURE, Cleaning(), reference=TEXTURE[:100])
+
+
+def test_a_real_bubble_stands_out_twice_as_clearly_when_it_is_cleaned(real_data):
+    from napari_magtex.inputs import open_inputs
+
+    folder = real_data / "kerr/KerrPy"
+    frame, saturated = (
+        open_inputs(folder / name)[0].picture.pixels for name in ("bubble_large.png", "uniform_saturated_up.png")
+    )
+    settings = replace(Cleaning.suited_to(Contrast.KERR), median_px=3, gradient_order=1)
+    cleaned = clean(frame, settings, reference=saturated)
+    np.testing.assert_array_equal(np.flatnonzero(cleaned.mask.any(axis=1)), np.arange(1024, 1066))
+    raw, clear = (
+        (plane[:500, :300].mean() - plane[400:600, 600:700].mean()) / plane[:500, :300].std()
+        for plane in (frame, cleaned.frame)
+    )
+    assert clear > 2 * raw  # film less bubble, over the film's noise
+
+
+@pytest.mark.parametrize("name", ["190K_lf100_hf10.tif", "190K_lf10_hf10.tif", "190K_lf40_hf40.tif"])
+def test_real_lorentz_frames_without_faults_stay_as_they_are(real_data, name):
+    from napari_magtex.inputs import open_inputs
+
+    frame = open_inputs(real_data / "ltem/bender_FGT" / name)[0].picture.pixels
+    cleaned = clean(frame, Cleaning.suited_to(Contrast.LORENTZ))
+    assert not cleaned.mask.any()
+    assert (cleaned.frame != frame).mean() < 1e-4

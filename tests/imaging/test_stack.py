@@ -6,7 +6,7 @@ import pytest
 
 from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import Unsuitable, UnusablePicture
-from napari_magtex.imaging.cleaning import By, Cleaning, clean
+from napari_magtex.imaging.cleaning import By, Cleaning, Kind, clean
 from napari_magtex.imaging.stack import clean_stack, mean_frame
 
 RNG = np.random.default_rng(4)
@@ -101,6 +101,7 @@ def test_what_is_found_in_the_first_frame_is_masked_in_all():
     frames[:, 115:118, 10:60] = 20
     found = drain(clean_stack(frames, Cleaning(left_out=("footer",))))
     assert np.flatnonzero(found.mask.any(axis=1)).tolist() == list(range(112, 120))
+    assert set(found.found) == {Kind.FOOTER}
 
 
 def test_closing_it_stops():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError, Unsuitable
-from napari_magtex.imaging.cleaning import Cleaned, Cleaning, check_reference, clean, grey_frame, size_text
+from napari_magtex.imaging.cleaning import Cleaned, Cleaning, Kind, check_reference, clean, grey_frame, size_text
 from napari_magtex.imaging.drift import Drift, Place, moved
 from napari_magtex.imaging.masks import proposals
 from napari_magtex.picture import checked_mask
@@ -34,12 +34,15 @@ class CleanedStack:
         Of each frame, where drift was taken out.
     remarks
         On single frames, by their number.
+    found
+        What was found in the first frame, and is masked in all.
     """
 
     pixels: Any
     mask: Mask
     places: tuple[Place, ...]
     remarks: Mapping[int, tuple[str, ...]]
+    found: Mapping[Kind, Mask]
 
 
 def clean_stack(
@@ -80,7 +83,8 @@ def clean_stack(
     first = grey_frame(frames[0])
     covered = checked_mask(mask, first.shape)
     mask = np.zeros(first.shape, dtype=bool) if covered is None else covered
-    for area in proposals(first, cleaning.left_out).values():
+    found = proposals(first, cleaning.left_out)
+    for area in found.values():
         mask = mask | area
     cleaning = replace(cleaning, left_out=())
     checked_mask(mask, first.shape)
@@ -106,7 +110,7 @@ def clean_stack(
             "them, or do not align"
         )
     answer = _lazily(frames, cleaning, mask, reference, places) if pixels is None else pixels
-    yield CleanedStack(answer, left_out, tuple(places), remarks)
+    yield CleanedStack(answer, left_out, tuple(places), remarks, found)
 
 
 def mean_frame(frames: Sequence[Any]) -> Iterator[Progress | NDArray[np.float32]]:

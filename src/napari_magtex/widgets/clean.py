@@ -63,13 +63,14 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What came out: pixels of one frame or of all, and the words to it."""
+    """What came out: pixels of one frame or of all, the words to it, and the greys between which it is shown."""
 
     job: Job
     pixels: Any
     mask: Mask
     found: Mapping[Kind, Mask]
     remarks: tuple[str, ...]
+    limits: tuple[float, float]
 
 
 class CleanDock(Dock):
@@ -191,7 +192,7 @@ class CleanDock(Dock):
             answer.mask[lead],
             part_of(job.image, job.frame, origin=(0, 0)),
             colormap=job.image.colormap.name,
-            contrast_limits=limits(answer.pixels, answer.mask),
+            contrast_limits=answer.limits,
         )
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
@@ -226,17 +227,17 @@ class CleanDock(Dock):
         else:
             pixels, placement = answer.pixels[(np.newaxis,) * len(lead)], part_of(image, job.frame, origin=(0, 0))
             meta |= {"frame": job.frame} if lead else {}
-        first = np.asarray(pixels[(0,) * len(lead)])
         layer = Image(
             pixels,
             name=f"clean: {image.name}",
             metadata={**image.metadata, METADATA_KEY: meta},
             colormap=image.colormap.name,
-            contrast_limits=limits(first, answer.mask),
+            contrast_limits=answer.limits,
             **placement,
         )
         self.viewer.add_layer(layer)
-        self.viewer.layers.move(self.viewer.layers.index(layer), self.viewer.layers.index(image) + 1)
+        if image in self.viewer.layers:
+            self.viewer.layers.move(self.viewer.layers.index(layer), self.viewer.layers.index(image) + 1)
         self._say(answer)
 
     def results(self) -> list[Any]:
@@ -270,7 +271,8 @@ class CleanDock(Dock):
         if job.frame is not None:
             alone = replace(job.cleaning, align=False)
             cleaned: Cleaned = clean(frames[job.frame], alone, mask=job.mask, reference=reference)
-            yield Answer(job, cleaned.frame, cleaned.mask, cleaned.found, cleaned.remarks)
+            shown = limits(cleaned.frame, cleaned.mask)
+            yield Answer(job, cleaned.frame, cleaned.mask, cleaned.found, cleaned.remarks, shown)
             return
         import psutil
 
@@ -279,7 +281,8 @@ class CleanDock(Dock):
             if isinstance(stage, Progress):
                 yield stage
             else:
-                yield Answer(job, stage.pixels, stage.mask, {}, _of_frames(stage.remarks))
+                shown = limits(np.asarray(stage.pixels[0]), stage.mask)
+                yield Answer(job, stage.pixels, stage.mask, stage.found, _of_frames(stage.remarks), shown)
 
     def _mean_of(self, layer: Image) -> Iterator[Progress | NDArray[np.float32]]:
         """Average a reference; the last one is kept, as a preview asks for it again and again."""
@@ -323,6 +326,6 @@ def _check_pixel_sizes(image: Image, reference: Image) -> None:
 
 def limits(pixels: NDArray[np.float32], mask: Mask) -> tuple[float, float]:
     """Return the greys between which a frame is shown; they never meet."""
-    counted = pixels[~mask] if not mask.all() else pixels
+    counted = pixels[~mask]
     low, high = (float(q) for q in np.quantile(counted[:: max(1, counted.size // 1_000_000)], (0.001, 0.999)))
     return (low, high) if high > low else (low, low + 1)

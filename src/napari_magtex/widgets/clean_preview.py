@@ -87,6 +87,8 @@ class Preview(QWidget):
     ) -> None:
         """Lay a frame, and what is left out of it, directly above a layer: drawings stay on top."""
         self.clear()
+        if image not in self._viewer.layers:
+            return
         name = f"preview: {image.name}"
         held = {RESULT_KEY: name}
         colours = DirectLabelColormap(color_dict={None: "transparent", 1: _MASKED})
@@ -126,6 +128,8 @@ class Preview(QWidget):
 
     def _start(self) -> None:
         """Compute for what the form says now; what is under way for older settings is given up."""
+        if not is_open(self._viewer):
+            return
         if self._runner.running:
             self._stale = True
             self._runner.quit()
