@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from napari_magtex.imaging.cleaning import Cleaning, clean
 from napari_magtex.inputs import open_inputs
@@ -20,22 +21,27 @@ ROOT = Path(__file__).parents[1]
 FOOTER, HITS = 24, 60
 
 
-def main() -> None:
-    """Spoil the sample, clean it, and draw both."""
-    sample = open_inputs(ROOT / "sample_data" / "chiral_skyrmions_lorentz.tif")[0].picture.pixels
+def spoilt(sample: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a frame as a camera might have written it."""
     rng = np.random.default_rng(1)
     ny, nx = sample.shape
     y, x = np.mgrid[:ny, :nx]
-    light = 1.3 - 0.6 * x / nx - 0.3 * (y / ny) ** 2
-    raw = sample * light
+    raw = sample * (1.3 - 0.6 * x / nx - 0.3 * (y / ny) ** 2)
     raw[np.hypot(y - 0.32 * ny, x - nx) < 0.2 * nx] *= 0.03
     raw[rng.integers(0, ny, HITS), rng.integers(0, nx, HITS)] += 3 * sample.mean()
     full = float(raw.max())
     raw[-FOOTER:] = 0
     raw[-16:-10, 12 : nx // 4] = full
     raw[-14:-6, nx // 2 : nx - 12 : 9] = full
+    return raw.astype(np.float32)
+
+
+def main() -> None:
+    """Spoil the sample, clean it, and draw both."""
+    sample = open_inputs(ROOT / "sample_data" / "chiral_skyrmions_lorentz.tif")[0].picture.pixels
+    raw = spoilt(sample)
     settings = replace(Cleaning.suited_to(Contrast.LORENTZ), gradient_order=2)
-    cleaned = clean(raw.astype(np.float32), settings)
+    cleaned = clean(raw, settings)
     inside = ~cleaned.mask
     truth, found = (plane[inside] / plane[inside].mean() for plane in (sample, cleaned.frame))
     share = 100 * cleaned.mask.mean()
@@ -53,7 +59,7 @@ def main() -> None:
         axes.imshow(plane, cmap="gray", vmin=darkest, vmax=brightest)
         axes.set_title(caption, fontsize=10)
         axes.set_axis_off()
-    red = np.zeros((ny, nx, 4))
+    red = np.zeros((*sample.shape, 4))
     red[cleaned.mask] = 0.9, 0.2, 0.2, 0.5
     figure.axes[1].imshow(red)
     figure.savefig(ROOT / "docs" / "clean.png", dpi=64)
