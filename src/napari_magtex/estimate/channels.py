@@ -157,7 +157,7 @@ def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], 
 
 
 def _induction(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Read (B_x t, B_y t) back from a colour wheel, (2, ny, nx), of mean square 1 where it counts: most have no scale."""
+    """Read (B_x t, B_y t) back from a colour wheel, (2, ny, nx), of mean square 1 where it counts: few have a scale."""
     if not picture.is_colour:
         raise Unsuitable("an induction map is a picture in colours, whose hue is a direction: this one is grey")
     induction = induction_of_wheel(np.round(picture.pixels * 255) / np.float32(255))
