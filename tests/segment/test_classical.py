@@ -9,8 +9,8 @@ from napari_magtex.segment.classical import ClassicalSettings, segment_classical
 from napari_magtex.segment.evaluate import score
 from napari_magtex.segment.frames import FOLDER, read_masked_frames
 from napari_magtex.segment.grey import grey_of
-from napari_magtex.segment.kinds import Kind
-from napari_magtex.segment.polarity import Polarity, contrast_of_each, measured_polarity
+from napari_magtex.segment.kinds import Kind, Polarity
+from napari_magtex.segment.polarity import contrast_of_each, measured_polarity
 from napari_magtex.segment.splitting import separate
 
 LATTICE = [(y, x + (y // 30 % 2) * 15, 8) for y in range(15, 200, 30) for x in range(15, 280, 30)]
@@ -105,3 +105,11 @@ def test_a_footer_is_found_and_said(discs):
 
 def test_a_frame_drawn_without_noise_has_no_footer(discs):
     assert grey_of(Picture((discs((200, 300), FEW) > 0).astype(np.float32))).rows == 200
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_empty_film_holds_hardly_any_skyrmion(seed):
+    noise = np.random.default_rng(seed).standard_normal((256, 256)).astype(np.float32)
+    labels, _ = segment_classical(noise)
+    assert labels.max() <= 4
+    assert segment_classical(noise, ClassicalSettings(cautious=False))[0].max() > 200

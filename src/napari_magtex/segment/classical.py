@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from napari_magtex.errors import MagtexError
-from napari_magtex.segment.polarity import Polarity, guess_polarity
+from napari_magtex.segment.kinds import Polarity
+from napari_magtex.segment.polarity import guess_polarity
 from napari_magtex.segment.splitting import NECK, separate
 
 _CLIP = (0.002, 0.998)  # quantiles: dust and edges of devices do not move the threshold
-_LEAST_CONTRAST = 1.0  # of the noise that the flattening leaves, between the two phases
+_NOISE = 0.66  # of its variance that a threshold through the middle of Gaussian noise explains, 2/pi, and a little more
+_HALVES = 0.3  # of the spread: a threshold so near the median parts no phases, it halves the noise
+_OUTSTANDING = 4.0  # of the spread: what is as far from the median is not noise, were it all there is
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class ClassicalSettings:
 
     ``fine`` and ``coarse`` are the widths in pixels of the Gaussians whose difference flattens the frame: noise and
     uneven light go. ``level`` moves the threshold, 1 is Otsu's and 0 the flattened film's mean. ``min_area`` is in
-    pixels; ``neck`` is told of in `separate`.
+    pixels; ``neck`` is told of in `separate`. ``cautious`` asks more of a frame whose threshold only halves the noise:
+    else an empty film is full of skyrmions.
 
     Raises
     ------
@@ -35,6 +39,7 @@ class ClassicalSettings:
     level: float = 1.0
     min_area: int = 10
     neck: float = NECK
+    cautious: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.fine < self.coarse:
@@ -58,7 +63,20 @@ def classical_mask(
     if polarity is Polarity.AUTO:
         polarity = guess_polarity(flat, threshold, min_area=settings.min_area)
     middle = float(np.median(flat))
+    spread = 1.4826 * float(np.median(np.abs(flat - middle)))
+    if settings.cautious and abs(threshold - middle) < _HALVES * spread and _explained(flat, threshold) < _NOISE:
+        threshold = middle + polarity.sign * _OUTSTANDING * spread
     return polarity.sign * (flat - middle - settings.level * (threshold - middle)) > 0, polarity
+
+
+def _explained(flat: NDArray[np.floating], threshold: float) -> float:
+    """Return which part of the variance is that between the phases: what Otsu's threshold makes as large as it gets."""
+    above = flat > threshold
+    share = float(above.mean())
+    if not 0 < share < 1:
+        return 0.0
+    apart = float(flat[above].mean() - flat[~above].mean())
+    return share * (1 - share) * apart**2 / float(flat.var())
 
 
 def segment_classical(

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, label
 
+from napari_magtex.segment.kinds import Polarity
+
 _TELLS = 0.25  # of all regions: by so many more of one phase than of the other it is the one in pieces
 _FEWEST = 8  # regions in all that are enough to tell by
-
-
-class Polarity(StrEnum):
-    """How skyrmions look beside the film."""
-
-    AUTO = "auto"
-    DARK = "dark"
-    BRIGHT = "bright"
-
-    @property
-    def sign(self) -> int:
-        """+1 where skyrmions are bright, -1 where they are dark."""
-        return 1 if self is Polarity.BRIGHT else -1
 
 
 def guess_polarity(flat: NDArray[np.floating], threshold: float, *, min_area: int = 10) -> Polarity:
