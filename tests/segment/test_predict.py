@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_magtex.compute import Progress
-from napari_magtex.errors import MagtexError, ModelUnavailable
+from napari_magtex.errors import BadRegion, MagtexError, ModelUnavailable
 from napari_magtex.models.store import shipped
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.segment.kinds import Kind, Method, Polarity
@@ -77,12 +77,18 @@ def test_dust_and_what_is_beside_the_film_are_told(frame):
 def test_a_region_is_segmented_alone_and_its_mask_holds(frame):
     mask = np.zeros((60, 80), bool)
     mask[:, :40] = True
-    part = frame().crop(Region(40, 30, 120, 90, mask))
-    found = segment(part, Oracle())
+    region = Region(40, 30, 120, 90, mask)
+    found = segment(frame(), Oracle(), region=region)
+    assert found.provenance.roi == (40, 30, 120, 90)
     assert found.labels.shape == (60, 80)
     assert not found.film[:, 40:].any()
     assert found.labels[:, 40:].max() == 0
     assert found.measured().columns["x_px"].min() > 40
+
+
+def test_a_region_that_leaves_the_frame_is_refused(frame):
+    with pytest.raises(BadRegion, match="leaves the picture"):
+        segment(frame(), None, region=Region(0, 0, 200, 50))
 
 
 def test_a_footer_is_left_out_and_said(frame):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_magtex.cli import tables
-from napari_magtex.cli.analyse import cut
 from napari_magtex.cli.console import STOPPED, Report, answer_each, fail, finish, show
 from napari_magtex.cli.options import DeviceOption, Paths, Rois, positive, usable
 from napari_magtex.compute import Device, Progress
@@ -121,9 +120,10 @@ def count_frame(
     picture, texture = polar(found)
     labels = np.zeros(picture.shape, np.int32)
     counted = []
-    for part in cut(picture, regions):
-        seen = find(part, segmenter, settings)
-        x0, y0, x1, y1 = part.roi.bounds if part.roi else (0, 0, *picture.shape[::-1])
+    places: list[Region | None] = [*regions] or [None]
+    for region in places:
+        seen = find(picture, segmenter, settings, region)
+        x0, y0, x1, y1 = region.bounds if region else (0, 0, *picture.shape[::-1])
         spins = None if texture is None else replace(texture, m=texture.m[:, y0:y1, x0:x1])
         before = int(labels.max(initial=0))  # of the regions together no two have one number
         here = labels[y0:y1, x0:x1]

@@ -40,7 +40,7 @@ def grey_of(picture: Picture) -> Grey:
     if picture.is_constant:
         raise UnusablePicture(f"the frame is constant: every pixel is {float(picture.pixels.flat[0]):g}")
     notes = []
-    rows = _footer_begins(pixels)
+    rows = _footer_begins(pixels) if picture.roi is None else len(pixels)  # who draws a region chose it without one
     if rows < len(pixels):
         notes.append(f"rows {rows} to {len(pixels) - 1} hold a footer: left out")
     low, high = float(pixels[:rows].min()), float(pixels[:rows].max())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from skimage.segmentation import relabel_sequential
 from napari_magtex.compute import Device, Progress
 from napari_magtex.errors import MagtexError
 from napari_magtex.models.store import shipped
-from napari_magtex.picture import Contrast, Picture
+from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.results import Provenance
 from napari_magtex.segment.classical import ClassicalSettings, classical_mask
 from napari_magtex.segment.grey import grey_of
@@ -102,7 +102,9 @@ def find_segmenter(
     return Segmenter.load(weights or SHIPPED, device)
 
 
-def segment(picture: Picture, segmenter: Segmenter | None, settings: Settings | None = None) -> Segmentation:
+def segment(
+    picture: Picture, segmenter: Segmenter | None, settings: Settings | None = None, region: Region | None = None
+) -> Segmentation:
     """Find the skyrmions of a frame.
 
     Parameters
@@ -111,13 +113,19 @@ def segment(picture: Picture, segmenter: Segmenter | None, settings: Settings | 
         A grey frame of any contrast that shows m_z or what goes with it; spins in colours are read back to m_z.
     segmenter
         The network, or None for a threshold on the flattened frame.
+    region
+        What to look at; beyond its mask there is no film. By default everything, but for a footer.
 
     Raises
     ------
     UnusablePicture
         The frame is constant, or in false colours.
+    BadRegion
+        The region has no area or leaves the frame.
     """
     settings = settings or Settings()
+    if region is not None:  # the rectangle as it is: what a mask fills up would count as noise of the film
+        picture = picture.crop(replace(region.checked(picture.shape), mask=None))
     grey = grey_of(picture)
     values = grey.values[: grey.rows]
     kinds = np.full(grey.values.shape, Kind.OUTSIDE, np.uint8)
@@ -125,8 +133,8 @@ def segment(picture: Picture, segmenter: Segmenter | None, settings: Settings | 
         kinds[: grey.rows] = _by_threshold(values, settings)
     else:
         kinds[: grey.rows] = _by_network(values, segmenter, settings)
-    if picture.roi is not None and picture.roi.mask is not None:
-        kinds[~picture.roi.mask] = Kind.OUTSIDE
+    if region is not None and region.mask is not None:
+        kinds[~region.mask] = Kind.OUTSIDE
     labels = separate(kinds == Kind.SKYRMION, neck=settings.neck, min_area=settings.min_area)
     labels, polarity = _of_one_polarity(labels, grey.values, settings.polarity)
     kinds[(kinds == Kind.SKYRMION) & (labels == 0)] = Kind.FILM
@@ -143,7 +151,11 @@ def segment(picture: Picture, segmenter: Segmenter | None, settings: Settings | 
 
 
 def segment_each(
-    pictures: Iterable[Picture], total: int, segmenter: Segmenter | None, settings: Settings | None = None
+    pictures: Iterable[Picture],
+    total: int,
+    segmenter: Segmenter | None,
+    settings: Settings | None = None,
+    region: Region | None = None,
 ) -> Iterator[Progress | Segmentation]:
     """Segment frame by frame: each is looked at when its turn comes, and what is finished stays when this is closed.
 
@@ -152,7 +164,7 @@ def segment_each(
     A Segmentation for each frame, and Progress after it.
     """
     for done, picture in enumerate(pictures, start=1):
-        yield segment(picture, segmenter, settings)
+        yield segment(picture, segmenter, settings, region)
         yield Progress(done, total, "segmenting")
 
 

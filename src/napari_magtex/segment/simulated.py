@@ -58,7 +58,7 @@ def simulated_frame(
         Pixels across a skyrmion, and the contrast of film and skyrmion over the noise of a pixel; drawn at random where
         left out, with less noise the smaller the skyrmions are: what nobody could see teaches nothing.
     clean
-        Without devices, dust and uneven light: noise alone.
+        Without devices, dust and uneven light, the noise white.
     """
     size = _size(rng, shape) if size is None else size
     if snr is None:
@@ -82,7 +82,7 @@ def simulated_frame(
     grey = seen + dirt
     if not clean:
         grey = uneven_light(grey, 0.6, rng, slope=1.0)
-    grey = grey + np.float32(1 / snr) * grain(shape, rng)
+    grey = grey + np.float32(1 / snr) * (rng.standard_normal(shape, np.float32) if clean else grain(shape, rng))
     if rng.random() < 0.5:
         grey = -grey
     return SimulatedFrame(grey.astype(np.float32), kinds, size, snr)
