@@ -24,6 +24,7 @@ SECTIONS = {  # the module that renders each, and the page that it stands on
     "networks": ("classifier_networks", "classifier.md"),
     "estimators": ("estimator", "estimate.md"),
     "lorentz": ("lorentz", "lorentz.md"),
+    "segment": ("segment", "segment.md"),
 }
 
 

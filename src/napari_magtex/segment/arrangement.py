@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from torch.nn import functional
 
-Depth = NDArray[np.float64]  # pixels into a domain from its wall; negative outside it
+Depth = NDArray[np.float64]  # (ny, nx): pixels into a domain from its wall; negative outside it
+Points = NDArray[np.float64]  # (n, 2) as y, x in pixels
 
 _EMPTY = 0.04  # share of frames without any domain
 _RANDOM = 0.15  # share of frames of an irregular phase
@@ -17,6 +18,7 @@ _MOST = 0.52  # of a frame that domains may take: beyond it nobody can say which
 _TRIES = 4
 _FARTHEST = 4.0  # diameters: beyond it depth is not told, the film is uniform there
 _GRID = 7.0  # places across a skyrmion that its depth is worked out at; between them it is straight
+_TOUCHING = 0.4  # share of frames whose skyrmions may
 _STEP = 0.3  # radii between the points of a worm's middle line
 
 
@@ -58,14 +60,14 @@ def _painted(rng: np.random.Generator, shape: tuple[int, int], size: float) -> D
     radii = size / 2 * np.exp(rng.normal(size=len(centres)) * rng.uniform(0, 0.3))
     if len(centres) > 1:
         gap = cKDTree(centres).query(centres, k=2)[0][:, 1]
-        crowded = 0.5 if rng.random() < 0.6 else 0.53  # beyond half of it they touch
-        radii = np.clip(radii, 0, np.maximum(crowded * gap - (crowded == 0.5), 0.2 * size))
+        touching = rng.random() < _TOUCHING
+        radii = np.clip(radii, 0, np.maximum(0.53 * gap if touching else 0.5 * gap - 1, 0.2 * size))
     worms = rng.random(len(centres)) < (rng.uniform(0.05, 0.6) if rng.random() < 0.25 else 0)
     points, owner = _drawn_out(rng, centres, radii, worms, spacing)
     return _depth(rng, shape, points, radii[owner], owner, size)
 
 
-def _lattice(rng: np.random.Generator, shape: tuple[int, int], spacing: float, disorder: float) -> Depth:
+def _lattice(rng: np.random.Generator, shape: tuple[int, int], spacing: float, disorder: float) -> Points:
     """Return points (n, 2) of a triangular lattice at any angle that cover a frame, each moved at random."""
     reach = int(np.ceil(np.hypot(*shape) / spacing)) + 1
     i, j = np.mgrid[-reach : reach + 1, -reach : reach + 1]
@@ -79,8 +81,8 @@ def _lattice(rng: np.random.Generator, shape: tuple[int, int], spacing: float, d
 
 
 def _drawn_out(
-    rng: np.random.Generator, centres: Depth, radii: NDArray[np.float64], worms: NDArray[np.bool_], spacing: float
-) -> tuple[Depth, NDArray[np.int64]]:
+    rng: np.random.Generator, centres: Points, radii: NDArray[np.float64], worms: NDArray[np.bool_], spacing: float
+) -> tuple[Points, NDArray[np.int64]]:
     """Return the points (n, 2) of all middle lines, and the domain that each belongs to."""
     points, owner = [centres], [np.arange(len(centres))]
     for number in np.flatnonzero(worms):
@@ -96,7 +98,7 @@ def _drawn_out(
 def _depth(
     rng: np.random.Generator,
     shape: tuple[int, int],
-    points: Depth,
+    points: Points,
     radii: NDArray[np.float64],
     owner: NDArray[np.int64],
     size: float,
@@ -114,8 +116,8 @@ def _depth(
     angle = np.arctan2(away[..., 0], away[..., 1])
     amount, phase = rng.uniform(0, 0.11) * rng.random((2, owner.max() + 1)), rng.uniform(0, 7, (2, owner.max() + 1))
     who = owner[nearest]
-    shape_of = 1 + sum(amount[k - 2][who] * np.cos(k * angle + phase[k - 2][who]) for k in (2, 3))
-    depth = np.where(found, radii[nearest] * shape_of - distance, -_FARTHEST * size)
+    out_of_round = 1 + sum(amount[k - 2][who] * np.cos(k * angle + phase[k - 2][who]) for k in (2, 3))
+    depth = np.where(found, radii[nearest] * out_of_round - distance, -_FARTHEST * size)
     coarse = torch.from_numpy(depth.max(axis=1).reshape(y.shape))[None, None]
     sides = [(n - 1) * step + 1 for n in y.shape]
     fine = functional.interpolate(coarse, sides, mode="bilinear", align_corners=True)[0, 0].numpy()

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from napari_magtex.segment.kinds import Kind
 
-WIDTHS = (48, 64, 96, 128, 192)
+WIDTHS = (32, 64, 96, 128, 192)
 """Channels from half the frame's resolution down to a thirty-second."""
 
 STRIDE = 2 ** len(WIDTHS)  # pixels: frames and tiles are whole multiples of it

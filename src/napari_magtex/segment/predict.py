@@ -186,10 +186,8 @@ def _of_one_polarity(
 ) -> tuple[NDArray[np.int32], Polarity]:
     """Leave out what stands out of the film to the other side than the skyrmions of the frame do."""
     polarity = measured_polarity(grey, labels) if given is Polarity.AUTO else given
-    if polarity is Polarity.AUTO:
+    if polarity is Polarity.AUTO or labels.max() == 0:
         return labels, polarity
     contrast = polarity.sign * contrast_of_each(grey, labels)
-    kept = np.concatenate([[False], contrast >= -_OPPOSITE * np.median(np.abs(contrast))]) if len(contrast) else None
-    if kept is None or kept[1:].all():
-        return labels, polarity
+    kept = np.concatenate([[False], contrast >= -_OPPOSITE * np.median(np.abs(contrast))])
     return relabel_sequential(np.where(kept[labels], labels, 0))[0].astype(np.int32), polarity
