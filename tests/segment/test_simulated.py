@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
+from napari_magtex.physics.starts import paint_skyrmion, uniform_start
 from napari_magtex.segment.arrangement import arranged
 from napari_magtex.segment.augment import disturbed, piece
 from napari_magtex.segment.data import Pieces, batches, skyrmion_size
@@ -11,6 +12,10 @@ from napari_magtex.segment.frames import MaskedFrame
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.segment.normalise import normalised
 from napari_magtex.segment.simulated import simulated_frame
+from napari_magtex.segment.textures import magnified
+from napari_magtex.states.definitions import State
+from napari_magtex.states.library import Simulation
+from napari_magtex.texture import Lattice, SpinTexture
 
 
 def drawn(count, **options):
@@ -101,6 +106,43 @@ def test_disturbing_turns_the_polarity_over_as_often_as_not(discs):
         inside, film = pixels[what == Kind.SKYRMION], pixels[what == Kind.FILM]
         signs.append(np.sign(np.median(inside) - np.median(film)))
     assert 10 < signs.count(1) < 30
+
+
+@pytest.fixture(scope="module")
+def relaxed():
+    """Two skyrmions, cores up in a film that points down, as the library keeps them."""
+    m = uniform_start(1, (48, 64), (0.0, 0.0, 1.0))[0]
+    for centre in ((20.0, 20.0), (45.0, 30.0)):
+        paint_skyrmion(m, centre, 6.0, 1.5, helicity=0.0, lattice=Lattice.SQUARE)
+    texture = SpinTexture.from_layer(-m.permute(1, 2, 0).numpy())
+    return [Simulation(State.FM_SKYRMIONS, texture, "train", "painted", periodic) for periodic in (True, False)]
+
+
+@pytest.mark.parametrize("size", [6.0, 12.0, 40.0])
+def test_relaxed_skyrmions_are_shown_as_large_as_said(relaxed, size):
+    m, shown = magnified(relaxed[0], np.random.default_rng(2), (200, 300), size)
+    assert shown == pytest.approx(size, rel=0.05)
+    assert m.shape == (200, 300, 3)
+    assert m[..., 2].mean() > 0  # the film points up
+    areas = np.bincount(label(m[..., 2] < 0)[0].ravel())[1:]
+    assert 2 * np.sqrt(areas.max() / np.pi) == pytest.approx(size, rel=0.15)
+
+
+def test_a_frame_stays_on_a_texture_with_edges(relaxed):
+    m, shown = magnified(relaxed[1], np.random.default_rng(2), (200, 300), 6.0)
+    assert shown > 12 * 200 / 64
+    assert np.abs(np.linalg.norm(m, axis=-1) - 1).max() < 0.5
+
+
+def test_a_simulated_frame_shows_the_texture_given(relaxed):
+    frame = simulated_frame(np.random.default_rng(0), (128, 128), size=20.0, snr=20.0, clean=True, texture=relaxed[0])
+    assert abs(contrast_of(frame)) > 0.5
+    assert label(frame.kinds == Kind.SKYRMION)[1] >= 2
+
+
+def test_pieces_show_relaxed_textures_where_there_are_some(relaxed):
+    with_them, without = (Pieces([], side=64, real=0.5, seed=3, textures=t, relaxed=1.0) for t in (relaxed, []))
+    assert not (with_them[0][0] == without[0][0]).all()
 
 
 def masked(sample, discs, radius=8):

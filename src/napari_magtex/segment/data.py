@@ -16,6 +16,7 @@ from napari_magtex.segment.frames import MaskedFrame
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.segment.normalise import normalised
 from napari_magtex.segment.simulated import simulated_frame
+from napari_magtex.states.library import Simulation
 
 _LEAST = 6  # pixels of a region that tells how large skyrmions are
 _EMPTY_SIZE = 15.0  # pixels: what a frame without skyrmions is taken for
@@ -38,10 +39,22 @@ class Pieces(Dataset[tuple[Tensor, Tensor]]):
         Real ones of the samples to learn from; without any, all pieces are simulated.
     real
         Share of the pieces that are real.
+    textures, relaxed
+        Skyrmions that the engine relaxed, and the share of the simulated pieces that shows them.
     """
 
-    def __init__(self, frames: Sequence[MaskedFrame], *, side: int, real: float, seed: int) -> None:
+    def __init__(
+        self,
+        frames: Sequence[MaskedFrame],
+        *,
+        side: int,
+        real: float,
+        seed: int,
+        textures: Sequence[Simulation] = (),
+        relaxed: float = 0.0,
+    ) -> None:
         self.side, self.seed = side, seed
+        self.textures, self.relaxed = textures, relaxed if textures else 0.0
         self.real = real if frames else 0.0
         self.samples = [
             [(frame, skyrmion_size(frame)) for frame in frames if frame.sample == sample]
@@ -57,7 +70,8 @@ class Pieces(Dataset[tuple[Tensor, Tensor]]):
             grey, kinds, size = piece(frame.grey, frame.kinds, size, rng, self.side)
             grey, kinds = disturbed(grey, kinds, size, rng)
         else:
-            simulated = simulated_frame(rng, (self.side, self.side))
+            texture = self.textures[int(rng.integers(len(self.textures)))] if rng.random() < self.relaxed else None
+            simulated = simulated_frame(rng, (self.side, self.side), texture=texture)
             grey, kinds = simulated.grey, simulated.kinds
         return torch.from_numpy(normalised(grey))[None], torch.from_numpy(kinds.astype(np.int64))
 

@@ -1,7 +1,8 @@
 """Simulated frames with masks, to train on: skyrmions and worms as Kerr and force microscopes see them.
 
 A frame shows one film: from an empty one to a dense lattice, skyrmions 4 to 100 pixels across, all over the frame or
-on devices, with dust, uneven light and noise. `segment.arrangement` lays the domains out.
+on devices, with dust, uneven light and noise. The skyrmions are those that the engine relaxed (`segment.textures`), or
+domains with walls of tanh profile (`segment.arrangement`), which come in more sizes and disorder than it has time for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from napari_magtex.imaging.flaws import grain, speck, uneven_light
 from napari_magtex.imaging.kerr import kerr_frame, mfm_frame
 from napari_magtex.segment.arrangement import arranged
 from napari_magtex.segment.kinds import Kind
+from napari_magtex.segment.textures import magnified
+from napari_magtex.states.library import Simulation
 from napari_magtex.texture import SpinTexture
 
 Pixels = NDArray[np.float32]
@@ -47,6 +50,7 @@ def simulated_frame(
     size: float | None = None,
     snr: float | None = None,
     clean: bool = False,
+    texture: Simulation | None = None,
 ) -> SimulatedFrame:
     """Simulate a frame.
 
@@ -59,20 +63,28 @@ def simulated_frame(
         left out, with less noise the smaller the skyrmions are: what nobody could see teaches nothing.
     clean
         Without devices, dust and uneven light, the noise white.
+    texture
+        Shown instead of skyrmions that are painted.
     """
     size = _size(rng, shape) if size is None else size
+    m: NDArray[np.floating] | None = None
+    if texture is not None:
+        m, size = magnified(texture, rng, shape, size)
     if snr is None:
         snr = float(np.exp(rng.uniform(np.log(np.clip(9 / size, 0.7, 2.2)), np.log(_QUIETEST))))
     film = np.ones(shape, bool)
     if not clean and rng.random() < _DEVICES:
         film = _devices(shape, rng)
-    inward = distance_transform_edt(np.pad(film, 1, mode="edge"))[1:-1, 1:-1] if not film.all() else None
-    depth = arranged(rng, shape, size)
-    if inward is not None:
-        depth = np.minimum(depth, inward - 0.5 - size * rng.uniform(0.05, 0.3))
-    kinds = np.where(film, np.where(depth > 0, Kind.SKYRMION, Kind.FILM), Kind.OUTSIDE).astype(np.uint8)
-    seen = _seen(rng, depth, film, size)
-    if inward is not None:
+    if m is None:
+        depth = arranged(rng, shape, size)
+        if not film.all():
+            inward = distance_transform_edt(np.pad(film, 1, mode="edge"))[1:-1, 1:-1]
+            depth = np.minimum(depth, inward - 0.5 - size * rng.uniform(0.05, 0.3))
+        m = _walls(rng, depth, size)
+    inside = film & (m[..., 2] < 0)
+    kinds = np.where(film, np.where(inside, Kind.SKYRMION, Kind.FILM), Kind.OUTSIDE).astype(np.uint8)
+    seen = _seen(rng, m * film[..., None], inside, size)
+    if not film.all():
         seen = _beside(rng, seen, film)
     dirt = np.zeros(shape, np.float32)
     if not clean:
@@ -96,18 +108,21 @@ def _size(rng: np.random.Generator, shape: tuple[int, int]) -> float:
     return float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
 
 
-def _seen(rng: np.random.Generator, depth: Depth, film: NDArray[np.bool_], size: float) -> Pixels:
-    """See walls of tanh profile through an instrument: film at 0, the middle of a wide domain at 1."""
+def _walls(rng: np.random.Generator, depth: Depth, size: float) -> NDArray[np.float64]:
+    """Return spins (ny, nx, 3) of domains that point down, with walls of tanh profile, from Néel to Bloch."""
     wall = max(0.35, size * rng.uniform(0.03, 0.16))
     mz = -np.tanh(depth / wall)
     dy, dx = np.gradient(depth)
-    turn = np.exp(1j * rng.uniform(0, 2 * np.pi))  # from Néel to Bloch walls of either sense
+    turn = np.exp(1j * rng.uniform(0, 2 * np.pi))
     across = np.sqrt(np.maximum(1 - mz**2, 0)) * turn * (dx - 1j * dy) / np.maximum(np.hypot(dx, dy), 1e-6)
-    m = np.stack([across.real, across.imag, mz], axis=-1) * film[..., None]
-    if rng.random() < _FORCE and film.all():
+    return np.stack([across.real, across.imag, mz], axis=-1)
+
+
+def _seen(rng: np.random.Generator, m: NDArray[np.floating], inside: NDArray[np.bool_], size: float) -> Pixels:
+    """See spins (ny, nx, 3) through an instrument: film at 0, the middle of a wide domain at 1."""
+    if rng.random() < _FORCE and m.any(axis=-1).all():
         texture = SpinTexture.from_layer(m, cell=(size * 1e-9, 1e-9, 1e-9))
         signal = mfm_frame(texture, lift=size * rng.uniform(0.15, 0.5) * 1e-9).pixels
-        inside = depth > 0
         if inside.any() and not inside.all():
             film_grey = float(np.median(signal[~inside]))
             contrast = float(np.median(signal[inside])) - film_grey

@@ -33,6 +33,8 @@ from napari_magtex.segment.frames import SOURCE, MaskedFrame, folds, read_masked
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.segment.network import WIDTHS, SkyrmionUNet
 from napari_magtex.segment.segmenter import KIND, SHIPPED, Segmenter
+from napari_magtex.segment.textures import skyrmion_textures
+from napari_magtex.states.library import VERSION, Simulation
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +52,9 @@ class Recipe:
     """How to train.
 
     ``pieces`` are drawn in all, ``batch`` a step, each ``side`` pixels square, a share ``real`` of them from real
-    frames. Training ends after ``minutes`` if that comes first. ``half`` computes in bfloat16: on a CPU with
-    instructions for it a step takes 0.5 to 0.6 of the time.
+    frames, and a share ``relaxed`` of the simulated ones with skyrmions of the library, where it was built. Training
+    ends after ``minutes`` if that comes first. ``half`` computes in bfloat16: on a CPU with instructions for it a step
+    takes half the time.
     """
 
     name: str = SHIPPED
@@ -62,6 +65,7 @@ class Recipe:
     batch: int = 16
     side: int = 256
     real: float = 0.6
+    relaxed: float = 0.4
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     warmup: float = 0.02
@@ -78,15 +82,19 @@ class Recipe:
                 "them real: give at least one step, some time, and a share from 0 to 1"
             )
 
-    def digest(self, samples: Sequence[str]) -> str:
-        """Hash what makes another run, with the samples learned from; not how many threads compute it."""
+    def digest(self, samples: Sequence[str], textures: int = 0) -> str:
+        """Hash what makes another run, with the samples and textures learned from; not how many threads compute it."""
         about = {k: v for k, v in asdict(self).items() if k not in ("threads", "workers", "minutes")}
-        text = json.dumps([about, sorted(samples)], sort_keys=True)
+        text = json.dumps([about, sorted(samples), textures], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def train_segmenter(
-    recipe: Recipe, out: Path, frames: Sequence[MaskedFrame] = (), held_back: Sequence[MaskedFrame] = ()
+    recipe: Recipe,
+    out: Path,
+    frames: Sequence[MaskedFrame] = (),
+    held_back: Sequence[MaskedFrame] = (),
+    textures: Sequence[Simulation] = (),
 ) -> Iterator[Progress | Path]:
     """Train a segmenter and write its weights with their card.
 
@@ -96,6 +104,8 @@ def train_segmenter(
         Real ones to learn from.
     held_back
         Of other samples: looked at with each checkpoint, never learned from; the card names their samples.
+    textures
+        Skyrmions that the engine relaxed, as `skyrmion_textures` gives them.
 
     Yields
     ------
@@ -115,14 +125,21 @@ def train_segmenter(
     try:
         torch.manual_seed(recipe.seed)
         run = _new_run(recipe)
-        path = cache_folder() / "segmenter" / f"{recipe.name}-{recipe.digest(samples)}.safetensors"
+        path = cache_folder() / "segmenter" / f"{recipe.name}-{recipe.digest(samples, len(textures))}.safetensors"
         if run.resume(path):
             log.info("going on at %d pieces, from %s", run.samples, path)
-        pieces = Pieces(frames, side=recipe.side, real=recipe.real, seed=recipe.seed)
+        pieces = Pieces(
+            frames,
+            side=recipe.side,
+            real=recipe.real,
+            seed=recipe.seed,
+            textures=textures,
+            relaxed=recipe.relaxed,
+        )
         yield from _learn(run, recipe, pieces, path, held_back)
         yield Progress(recipe.pieces, recipe.pieces, "measuring statistics")
         _normalise_anew(run.average, recipe, pieces)
-        store.save(Path(out), run.average.state_dict(), _card(recipe, run, samples, held_back))
+        store.save(Path(out), run.average.state_dict(), _card(recipe, run, samples, held_back, len(textures)))
         yield Path(out)
     finally:
         torch.set_num_threads(threads)
@@ -249,7 +266,9 @@ def _normalise_anew(average: torch.nn.Module, recipe: Recipe, pieces: Pieces) ->
         norm.training = False
 
 
-def _card(recipe: Recipe, run: Run, samples: Sequence[str], held_back: Sequence[MaskedFrame]) -> dict[str, Any]:
+def _card(
+    recipe: Recipe, run: Run, samples: Sequence[str], held_back: Sequence[MaskedFrame], textures: int
+) -> dict[str, Any]:
     return {
         "kind": KIND,
         "name": recipe.name,
@@ -262,6 +281,7 @@ def _card(recipe: Recipe, run: Run, samples: Sequence[str], held_back: Sequence[
             "samples": list(samples),
             "held back": sorted({frame.sample for frame in held_back}),
             "simulated": "napari_magtex.segment.simulated",
+            "relaxed": {"simulations": f"napari_magtex.states, recipes {VERSION}", "textures": textures},
         },
         "training": {"pieces": run.samples, "minutes": round(run.seconds / 60, 1), "torch": torch.__version__},
     }
@@ -273,7 +293,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
     parser.add_argument("--data", type=Path, help="folder of the masked frames; default: in MAGTEX_REAL_DATA")
     parser.add_argument("--fold", type=int, choices=range(FOLDS), help="hold the samples of this fold back")
-    for name in ("pieces", "minutes", "batch", "real", "learning_rate", "seed", "threads", "workers"):
+    for name in ("pieces", "minutes", "batch", "real", "relaxed", "learning_rate", "seed", "threads", "workers"):
         kind, default = type(getattr(Recipe, name)), getattr(Recipe, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=f"default: {default}")
     parser.add_argument("--float32", action="store_true", help="for processors without bfloat16 instructions")
@@ -283,7 +303,9 @@ def main() -> None:
     recipe = Recipe(half=not options.pop("float32"), **options)
     left_out = frozenset[str]() if fold is None else folds((f.sample for f in frames), FOLDS)[fold]
     learned = [frame for frame in frames if frame.sample not in left_out]
-    for step in train_segmenter(recipe, out, learned, [f for f in frames if f.sample in left_out]):
+    textures = skyrmion_textures()
+    log.info("%d real frames, %d relaxed textures", len(learned), len(textures))
+    for step in train_segmenter(recipe, out, learned, [f for f in frames if f.sample in left_out], textures):
         if isinstance(step, Path):
             log.info("wrote %s", step)
 
