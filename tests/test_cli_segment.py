@@ -12,7 +12,7 @@ from PIL import Image
 from napari_magtex.io.ovf import write_ovf
 from napari_magtex.models import store
 from napari_magtex.physics.starts import paint_skyrmion, uniform_start
-from napari_magtex.segment.measure import COLUMNS
+from napari_magtex.segment.measure import COLUMNS, RADIAL_COLUMNS
 from napari_magtex.segment.network import SkyrmionUNet
 from napari_magtex.texture import Lattice, SpinTexture
 
@@ -57,6 +57,10 @@ def test_it_writes_labels_and_a_row_for_each_skyrmion(folder, magtex):
     assert summary["settings"]["polarity"] == "dark"
     assert summary["density_um2"] == pytest.approx(len(PLACES) / (120 * 160 * 0.05**2))
     assert "./many.png" in out
+    radial = pd.read_csv(folder / "found" / "radial.csv")
+    assert tuple(radial.columns) == RADIAL_COLUMNS
+    assert radial.r_px[radial.g.idxmax()] == pytest.approx(30, abs=1.5)
+    assert np.allclose(radial.r_nm, 50 * radial.r_px)
 
 
 def test_a_frame_without_skyrmions_is_answered(folder, magtex):
@@ -85,6 +89,7 @@ def test_an_input_that_fails_has_no_row_and_leaves_the_others(folder, magtex):
     assert set(pd.read_csv(folder / "found" / "skyrmions.csv").file) == {"many.png"}
     assert sorted(path.name for path in (folder / "found").iterdir()) == [
         "many_labels.tif",
+        "radial.csv",
         "skyrmions.csv",
         "skyrmions.json",
     ]

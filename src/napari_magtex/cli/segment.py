@@ -37,6 +37,7 @@ class Counted:
 
     provenance: Provenance
     rows: pd.DataFrame
+    radial: pd.DataFrame
     summary: dict[str, Any]
 
     def record(self) -> dict[str, Any]:
@@ -64,8 +65,8 @@ def segment(
 ) -> None:
     """Find, count and measure the skyrmions of frames and textures; of a texture their charges too.
 
-    DIR gets <stem>_labels.tif for each PATH, skyrmions.csv with a row for each skyrmion, and skyrmions.json with an
-    object for each frame.
+    DIR gets <stem>_labels.tif for each PATH, skyrmions.csv with a row for each skyrmion, radial.csv with g(r), and
+    skyrmions.json with an object for each frame.
     """
     usable(device)
     from napari_magtex.errors import ModelUnavailable
@@ -104,7 +105,10 @@ def segment(
     counted += interrupted
     show(tables.SEGMENTATIONS, [tables.segmentation_row(one) for one in counted])
     if counted or code != STOPPED:
-        code = write_rows(counted, out / "skyrmions.csv") or code
+        from napari_magtex.segment.measure import COLUMNS, RADIAL_COLUMNS
+
+        code = write_rows([one.rows for one in counted], COLUMNS, out / "skyrmions.csv") or code
+        code = write_rows([one.radial for one in counted], RADIAL_COLUMNS, out / "radial.csv") or code
         finish(counted, code, out / "skyrmions.json", None)
     raise typer.Exit(code)
 
@@ -134,7 +138,8 @@ def count_frame(
 
 def _counted(seen: Segmentation, texture: SpinTexture | None, before: int) -> Counted:
     found = seen.measured(texture)
-    return Counted(found.provenance, found.rows().assign(label=lambda rows: rows.label + before), found.record())
+    rows = found.rows().assign(label=lambda rows: rows.label + before)
+    return Counted(found.provenance, rows, found.radial_rows(), found.record())
 
 
 def polar(found: Input) -> tuple[Picture, SpinTexture | None]:
@@ -191,15 +196,14 @@ def labels_path(folder: Path, path: str, taken: Counter[str]) -> Path:
     return folder / f"{stem}{again}_labels.tif"
 
 
-def write_rows(counted: Sequence[Counted], path: Path) -> int:
-    """Write a row for each skyrmion as CSV; return the exit code, 1 where it cannot be written."""
+def write_rows(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Path) -> int:
+    """Write the rows of all frames as CSV; return the exit code, 1 where it cannot be written."""
     import pandas as pd
 
     from napari_magtex.results import write_text
-    from napari_magtex.segment.measure import COLUMNS
 
-    filled = [one.rows.astype(object) for one in counted if len(one.rows)]
-    rows = pd.concat(filled) if filled else pd.DataFrame(columns=list(COLUMNS))
+    filled = [one.astype(object) for one in parts if len(one)]
+    rows = pd.concat(filled) if filled else pd.DataFrame(columns=list(columns))
     try:
         write_text(path, rows.to_csv(index=False))
     except OSError as error:

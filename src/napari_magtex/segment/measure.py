@@ -42,6 +42,10 @@ COLUMNS = (
 """Of a row of ``skyrmions.csv``; those in nm are empty where the pixel size is unknown, the charge is a texture's."""
 
 
+RADIAL_COLUMNS = ("file", "frame", "roi", "r_px", "r_nm", "g")
+"""Of a row of ``radial.csv``."""
+
+
 @dataclass(frozen=True, eq=False)
 class Measurements:
     """The skyrmions of one frame.
@@ -111,6 +115,16 @@ class Measurements:
         table.insert(0, "file", self.provenance.file)
         table.insert(1, "frame", self.provenance.frame)
         return table.reindex(columns=list(COLUMNS))
+
+    def radial_rows(self) -> pd.DataFrame:
+        """Return g(r) as a row a distance, with `RADIAL_COLUMNS`; ``r_px`` counts pixels along x."""
+        found, along_x = self.radial, self.pixel_size[1] if self.pixel_size else 1.0
+        table = pd.DataFrame({"r_px": found.r / along_x, "g": found.g})
+        if self.pixel_size is not None:
+            table["r_nm"] = found.r * 1e9
+        origin = self.provenance
+        table["file"], table["frame"], table["roi"] = origin.file, origin.frame, ";".join(map(str, origin.roi or ()))
+        return table.reindex(columns=list(RADIAL_COLUMNS))
 
     def record(self) -> dict[str, Any]:
         """Return the JSON object of the frame: what all its skyrmions have together."""
