@@ -96,6 +96,40 @@ def test_what_the_equation_holds_for_is_design_s_rule():
     assert not holds(8e-3, 70e-9, Optics(0).wavelength)
 
 
+class OnDisk:
+    """A frame that counts how often it is read, and how many are held at once."""
+
+    reads, held, most = 0, 0, 0
+
+    def __init__(self, frame):
+        self.frame, self.shape = frame, frame.shape
+
+    def __array__(self, dtype=None, copy=None):
+        OnDisk.reads += 1
+        return Held(self.frame.astype(dtype or float))
+
+
+class Held(np.ndarray):
+    """An array whose life is counted."""
+
+    def __new__(cls, values):
+        OnDisk.held += 1
+        OnDisk.most = max(OnDisk.most, OnDisk.held)
+        return values.view(cls)
+
+    def __del__(self):
+        OnDisk.held -= 1
+
+
+def test_a_long_series_is_read_frame_by_frame(phase, frames_of):
+    defoci = tuple(df * 1e-6 for df in range(-100, 101, 20))
+    on_disk = [OnDisk(frame) for frame in frames_of(defoci)]
+    found = drain(transport_phase(series(on_disk, defoci)))
+    assert error(found, phase) < 0.03
+    assert OnDisk.reads == len(defoci)
+    assert OnDisk.most <= 2
+
+
 # ---- least squares
 
 
