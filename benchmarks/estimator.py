@@ -1,6 +1,6 @@
 """The estimators in the FeGe window: films of 4 nm in 0.18 T, at rest and at 265 K, that no training saw.
 
-    python benchmarks/estimator.py [spin] [lorentz] [--only TABLE ...] [--estimator FILE] [--json FILE]
+    python benchmarks/estimator.py [spin] [lorentz] [wheel] [--only TABLE ...] [--estimator FILE] [--json FILE]
 
 Tables: ``held-out`` (the test split of an estimator's own experiment, whole and in regions), ``window`` (test A: the
 125 sets of A 4-12 pJ/m, D 0.8-2.4 mJ/m^2, Ms 0.2-0.6 MA/m with a new seed; test B: the 64 midpoints), ``sizes``
@@ -55,7 +55,7 @@ HEAD = ("pictures", "uniform", "median error A", "D", "Ms", "intervals cover A",
 def main() -> None:
     """Print a table for each contrast."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("contrasts", nargs="*", default=["spin", "lorentz"], metavar="CONTRAST")
+    options.add_argument("contrasts", nargs="*", default=["spin", "lorentz", "wheel"], metavar="CONTRAST")
     options.add_argument("--only", nargs="+", choices=list(TABLES), default=list(TABLES), metavar="TABLE")
     options.add_argument("--estimator", help="a file, in place of the shipped one")
     options.add_argument("--json", type=Path, metavar="FILE", help="figures; tables that are not asked for are kept")

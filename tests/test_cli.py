@@ -334,7 +334,7 @@ def test_info_tells_what_files_hold_and_which_it_cannot_read(folder, magtex):
 def test_models_lists_the_shipped_networks(magtex):
     code, out, _ = magtex("models")
     assert code == 0
-    assert {"nine-states", "fege-spin", "fege-lorentz"} <= set(out.split())
+    assert {"nine-states", "fege-spin", "fege-wheel", "fege-lorentz"} <= set(out.split())
 
 
 def test_training_says_which_experiment_it_cannot_use(folder, magtex):

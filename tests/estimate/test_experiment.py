@@ -28,7 +28,7 @@ def test_what_is_written_is_read_back_the_same(experiment_with):
     assert list(e.estimated) == ["A", "D", "Ku"]
 
 
-@pytest.mark.parametrize("name", ["fege-spin", "fege-lorentz"])
+@pytest.mark.parametrize("name", ["fege-spin", "fege-wheel", "fege-lorentz"])
 def test_the_shipped_experiments_are_the_fege_window(name):
     e = Experiment.from_toml(name)
     assert e.conditions.field_T == (0, 0, 0.18)

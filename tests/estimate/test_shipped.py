@@ -11,7 +11,7 @@ from napari_magtex.estimate.simulate import simulate_state
 from napari_magtex.models.store import locate, shipped
 from napari_magtex.picture import Contrast, Picture
 
-NAMES = ("fege-spin", "fege-lorentz")
+NAMES = ("fege-spin", "fege-wheel", "fege-lorentz")
 SETS = ((8.78, 1.58, 0.384), (5.5, 1.2, 0.45), (6.7, 1.9, 0.3))  # pJ/m, mJ/m2, MA/m
 
 pytestmark = pytest.mark.skipif(not set(NAMES) <= set(shipped()), reason="the estimators are not trained yet")

@@ -20,6 +20,7 @@ from napari_magtex.classify.network import CAM_ORIGIN, CAM_STRIDE, GREY_CONTRAST
 from napari_magtex.classify.views import Views, is_grey, views
 from napari_magtex.compute import Device, Progress, torch_device
 from napari_magtex.errors import ModelUnavailable, Unsuitable
+from napari_magtex.imaging.fringes import is_hologram
 from napari_magtex.models import store
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.results import Provenance, Verdict
@@ -105,6 +106,9 @@ class Classifier:
             probabilities = np.array([float(s is State.FM) for s in STATES])
         state = STATES[int(probabilities.argmax())]
         applicability = self.calibration.applicability(raw.applicable)
+        grey = picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels
+        if contrast is Contrast.LORENTZ and is_hologram(grey):
+            applicability = 0.0  # whatever the network makes of fringes: they are no picture of a texture
         if applicability < 0.5:
             verdict = "out_of_range"
         elif state is State.FM and contrast is not Contrast.SPIN:

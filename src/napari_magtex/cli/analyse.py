@@ -194,7 +194,8 @@ def estimate(
     paths: Paths,
     roi: Rois = None,
     estimator: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Default: fege-spin or fege-lorentz, as the contrast is.")
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Default: fege-spin, fege-wheel or fege-lorentz, as the contrast is."),
     ] = None,
     pixel_size: Annotated[
         float | None, typer.Option(parser=positive, metavar="NM", help="Where the file does not tell it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from napari_magtex.imaging.reconstruction import BRIGHTEST, T_NM, Reconstruction
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.texture import SpinTexture
 
+_SOFTEST = 1.5  # cells: the blur of a reconstruction that damps fine waves most
 _STRAY = 2.5  # cells: the blur of the noise in a reconstructed phase, whose finest waves are damped
 
 
@@ -64,13 +66,15 @@ def _kerr(texture: SpinTexture, order: NDArray[np.floating], noise: float, seed:
 
 
 def _wheel(texture: SpinTexture, order: NDArray[np.floating], periodic: bool, noise: float, seed: int) -> Picture:
-    """Draw the induction in colours, with noise as a share of it: smooth, as reconstructions leave it."""
+    """Draw the induction in colours as a reconstruction has it: softer than it is, with noise as a share of it."""
     phase, film = padded_phase(texture, periodic=periodic, order=order)
     cell = (texture.cell or (1.0,) * 3)[1:]
     found = Reconstruction(phase[film].numpy(), cell)
     induction = found.induction
     if noise > 0:
-        rough = np.random.default_rng(seed).standard_normal((1, *found.phase.shape))
+        rng = np.random.default_rng(seed)
+        induction = softened(torch.from_numpy(induction)[None], torch.from_numpy(rng.random(1)))[0].numpy()
+        rough = rng.standard_normal((1, *found.phase.shape))
         stray = stray_induction(torch.from_numpy(rough))[0].numpy()
         induction = induction + noise * np.sqrt(np.mean(np.square(induction))) * stray
     full = float(np.quantile(np.hypot(*induction), BRIGHTEST))
@@ -85,6 +89,21 @@ def stray_induction(rough: torch.Tensor) -> torch.Tensor:
     along = torch.stack([-1j * qy.to(rough) * damped, 1j * qx.to(rough) * damped], dim=1)
     stray = torch.fft.irfft2(along, s=shape)
     return stray / stray.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+
+
+def softened(induction: torch.Tensor, how_much: torch.Tensor) -> torch.Tensor:
+    """Damp the finest waves of inductions (n, 2, ny, nx): not at all where ``how_much`` (n,) is 0, most where it is 1.
+
+    Reconstructions do, some more, some less, for fine waves are mostly noise.
+    """
+    n, two, ny, nx = induction.shape
+    reach = 3 * math.ceil(_SOFTEST)
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1).to(induction) ** 2) / (2 * _SOFTEST**2))
+    kernel = kernel / kernel.sum()
+    soft = torch.nn.functional.pad(induction.reshape(n * two, 1, ny, nx), (reach,) * 4, mode="reflect")
+    soft = torch.nn.functional.conv2d(soft, kernel.reshape(1, 1, -1, 1))
+    soft = torch.nn.functional.conv2d(soft, kernel.reshape(1, 1, 1, -1)).reshape(induction.shape)
+    return induction + how_much.reshape(-1, 1, 1, 1).to(induction) * (soft - induction)
 
 
 def draw_channels(

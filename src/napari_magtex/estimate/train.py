@@ -20,7 +20,7 @@ from napari_magtex.errors import BadExperiment, MagtexError
 from napari_magtex.estimate.calibration import Intervals
 from napari_magtex.estimate.channels import CHANNELS
 from napari_magtex.estimate.checkpoint import Checkpoint, seconds_spent
-from napari_magtex.estimate.drawing import draw, draw_channels, stray_induction
+from napari_magtex.estimate.drawing import draw, draw_channels, softened, stray_induction
 from napari_magtex.estimate.estimator import Estimator, card_of
 from napari_magtex.estimate.evaluate import (
     Seen,
@@ -314,6 +314,8 @@ def _with_noise(batch: Tensor, experiment: Experiment, generator: torch.Generato
         noise = torch.randn(batch.shape, generator=generator)
         if settings.contrast is Contrast.WHEEL:
             noise = stray_induction(noise[:, 0])
+            batch = softened(batch, torch.rand(len(batch), generator=generator))
+            batch = batch / batch.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-6)
         return (batch + share * noise) / (1 + share**2).sqrt()
     factor = 2 ** (4 * torch.rand(shape, generator=generator) - 1)
     noise = torch.randn(batch.shape, generator=generator)
