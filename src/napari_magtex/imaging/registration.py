@@ -74,7 +74,7 @@ def align(
         yield Progress(number + 1, len(series), "aligning frames")
     poses = _with_unlike_ones_placed(poses, series.defoci)
     frames = [undone(series.intensity(number), pose) for number, pose in enumerate(poses)]
-    rows, columns = _common(series.shape, poses)
+    rows, columns = common(series.shape, poses)
     mask = None if series.mask is None else series.mask[rows, columns]
     yield replace(series, frames=[frame[rows, columns] for frame in frames], mask=mask), tuple(poses)
 
@@ -171,8 +171,14 @@ def _with_unlike_ones_placed(poses: list[Pose], defoci: Sequence[float]) -> list
     ]
 
 
-def _common(shape: tuple[int, int], poses: list[Pose]) -> tuple[slice, slice]:
-    """Return the rows and columns that every frame shows."""
+def common(shape: tuple[int, int], poses: Sequence[Pose]) -> tuple[slice, slice]:
+    """Return the rows and columns that every frame shows, to which `align` crops.
+
+    Raises
+    ------
+    Unsuitable
+        Less than half of a side is left.
+    """
     ny, nx = shape
     half = math.hypot(ny, nx) / 2
     lost = {"top": 0.0, "bottom": 0.0, "left": 0.0, "right": 0.0}
