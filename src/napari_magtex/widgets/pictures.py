@@ -15,6 +15,8 @@ from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.texture import Lattice, SpinTexture
 from napari_magtex.widgets.layers import linear_part, pixel_size_of, placed_on
 
+DEFOCUS = "defocus_um"  # in acquisition data: a number, or a list with one for each frame; positive is underfocus
+
 
 def stack_shape(image: Image) -> tuple[int, ...]:
     """Return the lengths of the axes before rows and columns: () for one picture, (t,), (t, z), ..."""
@@ -52,6 +54,14 @@ def meta_of(image: Image) -> Mapping[str, Any]:
     if isinstance(held, SpinTexture):
         return held.meta
     return held if isinstance(held, Mapping) else {}
+
+
+def of_frame(meta: Mapping[str, Any], frame: int, frames: int) -> Mapping[str, Any]:
+    """Return what acquisition data say of one frame of so many: of a list of defoci its own."""
+    defoci = meta.get(DEFOCUS)
+    if isinstance(defoci, (list, tuple)) and len(defoci) == frames:
+        return {**meta, DEFOCUS: defoci[frame]}
+    return meta
 
 
 def contrast_of(image: Image) -> Contrast | None:
@@ -114,7 +124,7 @@ def picture_of(
         pixel_size=pixel_size or pixel_size_of(seen),
         name=source_name(image),
         frame=frame,
-        meta=meta_of(seen),
+        meta=of_frame(meta_of(seen), frame, frame_count(image)),
     )
     return picture if roi is None else picture.crop(roi)
 
