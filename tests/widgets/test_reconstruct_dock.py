@@ -97,6 +97,11 @@ def test_the_table_is_filled_from_what_a_stack_says(make_napari_viewer, magnetic
     table.item(0, 1).setText("−0.05")
     dock.frames.turn()
     assert dock.frames.defoci() == pytest.approx((50e-6, 0, -40e-6))
+    dock.voltage.setValue(80)
+    viewer.add_image(frames_of(magnetic)[0], name="another")
+    dock.frames.add_selected()
+    assert dock.voltage.value() == 80  # what is typed stays
+    viewer.layers.remove(viewer.layers["another"])
     viewer.layers.remove(viewer.layers["series"])
     assert table.rowCount() == 0
 

@@ -143,8 +143,8 @@ def limits(series: ThroughFocus) -> Iterator[str]:
     if ratio > HOLDS_BELOW:
         most = HOLDS_BELOW * period**2 / (math.pi * series.wavelength)
         yield (
-            f"{abs(series.defoci[far]) * 1e6:.3g} um is much defocus for a period of {period * 1e9:.3g} nm: TIE holds "
-            f"up to about {most * 1e6:.3g} um and blurs what is finer. Least squares fits any defocus"
+            f"{abs(series.defoci[far]) * 1e6:.4g} um is much defocus for a period of {period * 1e9:.3g} nm: TIE holds "
+            f"up to about {most * 1e6:.4g} um and blurs what is finer. Least squares fits any defocus"
         )
     if len(series) == 1:
         yield (

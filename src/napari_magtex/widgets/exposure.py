@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MODES = {
     "Fresnel: out of focus": Mode.FRESNEL,
     "Phase (rad)": Mode.PHASE,
-    "Foucault: a knife edge": Mode.FOUCAULT,
+    "Foucault: knife edge": Mode.FOUCAULT,
     "Hologram: fringes": Mode.HOLOGRAM,
 }
 SLIDER_UM = 1000.0  # the slider reaches so far each way, or as far as what is typed

@@ -77,6 +77,7 @@ class ReconstructDock(Dock):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "Reconstruct")
         self.found: Found | None = None
+        self._first: Image | None = None
         self.frames, self.others = SeriesTable(self.viewer), SeriesTable(self.viewer)
         self.taken = wrapped_label()
         self.voltage, self.pixel_size = _box("kV", 0), _box("nm", 4)
@@ -142,18 +143,20 @@ class ReconstructDock(Dock):
     # ---- what is asked
 
     def _on_frames(self) -> None:
-        """Take from the first frame what its file tells."""
+        """Take from the first frame what its file tells; what the person typed stays while others come and go."""
         rows = self.frames.rows
+        first, self._first = self._first, rows[0].image if rows else None
         metas = [meta_of(row.image) for row in rows]
         self.taken.setText(in_words(metas[0]) if metas else "")
         self.rows.setRowVisible(self.taken, bool(self.taken.text()))
+        if not rows or self._first is first:
+            return
         voltage = next((v for meta in metas if (v := positive(meta.get("voltage_kV")))), None)
         if voltage is not None:
             self.voltage.setValue(voltage)
-        if rows and (size := pixel_size_of(rows[0].image)) is not None:
+        if (size := pixel_size_of(rows[0].image)) is not None:
             self.pixel_size.setValue(size[1] / NM)
-        if metas:
-            self.periodic.setChecked(all(meta.get("periodic") is True for meta in metas))
+        self.periodic.setChecked(all(meta.get("periodic") is True for meta in metas))
 
     def _on_asked(self, _event: Any = None) -> None:
         by_tie = self.method.value is Method.TIE
