@@ -12,7 +12,7 @@ SCREEN := xvfb-run --auto-servernum --server-args="-screen 0 1600x1000x24"
 HEADLESS := --out demo --check
 endif
 
-.PHONY: demo test lint bench bench-classifier bench-estimator bench-physics system
+.PHONY: demo test lint bench bench-classifier bench-estimator bench-lorentz bench-physics bench-segment system
 
 demo: $(READY)
 	@$(SCREEN) $(RUN) -m napari_magtex.widgets.demo $(HEADLESS)
@@ -35,8 +35,15 @@ bench-classifier: $(READY)
 bench-estimator: $(READY)
 	@$(RUN) benchmarks/estimator.py
 
+bench-lorentz: $(READY)
+	@$(RUN) benchmarks/lorentz.py
+
 bench-physics: $(VENV)/.oracles
 	@$(RUN) benchmarks/physics.py
+
+# WEIGHTS="fold0.safetensors ...": networks of a cross-validation; without them the threshold alone is judged.
+bench-segment: $(READY)
+	@$(RUN) benchmarks/segment.py $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 $(READY): pyproject.toml hatch_build.py | system
 	@echo "Installing napari-magtex and what it needs into $(VENV): some minutes, once"

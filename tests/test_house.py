@@ -22,7 +22,7 @@ LEVELS = [  # from the ground up; a room imports from levels below its own
     {"texture", "picture", "results", "colours", "errors", "compute"},
     {"imaging", "physics", "io"},
     {"states", "models"},
-    {"classify", "explain", "estimate"},
+    {"classify", "explain", "estimate", "segment"},
     {"inputs"},
     {"contributions"},
     {"widgets", "cli"},

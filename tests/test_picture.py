@@ -120,3 +120,43 @@ def test_pixels_outside_the_mask_of_a_region_take_the_median_inside():
 def test_an_empty_mask_has_no_area():
     with pytest.raises(BadRegion, match="no area"):
         Picture(RAMP).crop(Region(0, 0, 18, 18, np.zeros((18, 18), dtype=bool)))
+
+
+def below(row):
+    """A mask of RAMP's shape, from a row on."""
+    return np.arange(20)[:, None] >= np.full(24, row)
+
+
+def test_what_lies_under_a_mask_does_not_show():
+    burnt = RAMP.copy()
+    burnt[15:] = 1e6 * (np.arange(24) % 2)
+    kept, footer = Picture(RAMP, mask=below(15)), Picture(burnt, mask=below(15))
+    np.testing.assert_array_equal(kept.pixels, footer.pixels)
+    assert kept.sha256 == footer.sha256 != Picture(RAMP).sha256
+    assert (kept.pixels[15:] == np.median(RAMP[:15])).all()
+    np.testing.assert_array_equal(kept.pixels[:15], RAMP[:15])
+
+
+def test_a_mask_goes_with_the_region_that_is_cut_out():
+    outline = np.ones((18, 20), dtype=bool)
+    outline[:, :3] = False
+    cut = Picture(RAMP, mask=below(15)).crop(Region(2, 1, 22, 19, outline))
+    np.testing.assert_array_equal(cut.mask, below(15)[1:19, 2:22] | ~outline)
+    np.testing.assert_array_equal(cut.inside, ~cut.mask)
+    with pytest.raises(BadRegion, match="all of the region 2,2,20,19 is masked"):
+        Picture(RAMP, mask=below(2)).crop(Region(2, 2, 20, 19))
+
+
+def test_a_picture_of_one_colour_but_for_its_mask_is_told():
+    pixels = np.full((20, 24), 7.0)
+    pixels[18] = 200
+    assert not Picture(pixels).is_constant
+    assert Picture(pixels, mask=below(18)).is_constant
+
+
+def test_a_mask_of_another_shape_or_of_all_pixels_is_refused():
+    with pytest.raises(UnusablePicture, match="the mask is 24 x 19 pixels, the frame 24 x 20"):
+        Picture(RAMP, mask=np.zeros((19, 24), dtype=bool))
+    with pytest.raises(UnusablePicture, match="covers every pixel"):
+        Picture(RAMP, mask=below(0))
+    assert Picture(RAMP, mask=below(20)).mask is None

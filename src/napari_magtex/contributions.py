@@ -18,6 +18,7 @@ Paths = str | Path | list[str]
 Reader = Callable[[Paths], list[LayerData]]
 
 METADATA_KEY = "magtex"  # in a layer's metadata: its SpinTexture, or a mapping with what its file says
+MASK_KEY = "mask"  # in that mapping: (ny, nx), True where nothing may be analysed
 NANOMETRE = 1e-9
 
 

@@ -1,4 +1,4 @@
-"""Picture: pixels, how large one is, and by what contrast they show magnetisation."""
+"""Picture: pixels, how large one is, by what contrast they show magnetisation, and which of them do not count."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_magtex.errors import BadRegion, UnusablePicture
 
 SMALLEST_SIDE = 16  # pixels: below it no texture can be told from noise
+GREY_TOLERANCE = 2.5 / 255  # grey pictures come back from colour JPEG with channels this far apart
 
 
 class Contrast(StrEnum):
@@ -81,11 +82,15 @@ class Picture:
         The region that was cut out of the stored frame, if one was.
     meta
         Acquisition data, colour map, truth of a sample.
+    mask
+        (ny, nx), True where nothing may be analysed: a footer, a hole, what lies outside of a region's outline. The
+        pixels there take the median of the others, so that they are no texture of their own. None: all count.
 
     Raises
     ------
     UnusablePicture
-        The array is no picture: complex, of a wrong shape, smaller than 16 pixels, or without a finite pixel.
+        The array is no picture: complex, of a wrong shape, smaller than 16 pixels, or without a finite pixel; the mask
+        has another shape, or leaves no pixel.
     """
 
     pixels: NDArray[np.float32]
@@ -95,6 +100,7 @@ class Picture:
     frame: int = 0
     roi: Region | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    mask: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         pixels = _real_pixels(np.asarray(self.pixels))
@@ -103,8 +109,12 @@ class Picture:
             raise UnusablePicture(
                 f"the picture is {nx} x {ny} pixels: a texture needs {SMALLEST_SIDE} x {SMALLEST_SIDE} or more"
             )
+        mask = checked_mask(self.mask, (ny, nx))
+        if mask is not None:
+            pixels[mask] = np.median(pixels[~mask], axis=0)
         pixels.flags.writeable = False
         object.__setattr__(self, "pixels", pixels)
+        object.__setattr__(self, "mask", mask)
         if self.contrast is not None:
             object.__setattr__(self, "contrast", Contrast(self.contrast))
         if self.pixel_size is not None:
@@ -125,22 +135,55 @@ class Picture:
 
     @property
     def is_constant(self) -> bool:
-        """Whether every pixel is the same."""
-        return bool((self.pixels == self.pixels[0, 0]).all())
+        """Whether every pixel that counts is the same."""
+        pixels = self.pixels[self.inside]
+        return bool((pixels == pixels[0]).all())
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Where pixels count, (ny, nx)."""
+        return np.ones(self.shape, dtype=bool) if self.mask is None else ~self.mask
 
     @property
     def sha256(self) -> str:
-        """Hash of the pixels."""
+        """Hash of the pixels, as filled where they are masked."""
         return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()
 
     def crop(self, region: Region) -> Picture:
-        """Cut a region out; outside its mask the pixels take the median of those inside."""
+        """Cut a region out; what lies outside its outline is masked.
+
+        Raises
+        ------
+        BadRegion
+            The region leaves the picture, or all of it is masked.
+        """
         x0, y0, x1, y1 = region.checked(self.shape).bounds
-        pixels = self.pixels[y0:y1, x0:x1]
+        mask = None if self.mask is None else self.mask[y0:y1, x0:x1]
         if region.mask is not None:
-            pixels = pixels.copy()
-            pixels[~region.mask] = np.median(pixels[region.mask], axis=0)
-        return replace(self, pixels=pixels, roi=region)
+            mask = ~region.mask if mask is None else mask | ~region.mask
+        if mask is not None and mask.all():
+            raise BadRegion(f"all of the region {x0},{y0},{x1},{y1} is masked: nothing in it is left to analyse")
+        return replace(self, pixels=self.pixels[y0:y1, x0:x1], mask=mask, roi=region)
+
+
+def checked_mask(mask: NDArray[np.bool_] | None, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """Return a mask of a frame (ny, nx) as booleans, None where it masks nothing.
+
+    Raises
+    ------
+    UnusablePicture
+        It has another shape, or leaves no pixel.
+    """
+    if mask is None:
+        return None
+    mask = np.array(mask, dtype=bool)
+    if mask.shape != shape:
+        size = " x ".join(map(str, mask.shape[::-1]))
+        raise UnusablePicture(f"the mask is {size} pixels, the frame {shape[1]} x {shape[0]}: they must be the same")
+    if mask.all():
+        raise UnusablePicture("the mask covers every pixel: nothing is left to analyse")
+    mask.flags.writeable = False
+    return mask if mask.any() else None
 
 
 def _real_pixels(pixels: NDArray[Any]) -> NDArray[np.float32]:

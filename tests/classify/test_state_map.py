@@ -211,3 +211,15 @@ def test_a_record_has_a_column_for_every_state(untrained: Classifier) -> None:
     assert set(record["fractions"]) == set(map(str, STATES))
     assert record["at"] == {"field_mT": 5.0}
     assert record["model"] == "tiny 7"
+
+
+def test_windows_that_are_mostly_masked_are_not_judged(untrained: Classifier) -> None:
+    mask = np.zeros((128, 320), bool)
+    mask[:, 140:] = True
+    picture = Picture(_waves(128, 320), Contrast.KERR, mask=mask)
+    steps = list(state_map(picture, _always(untrained, State.FM_STRIPES), window=64, step=64))
+    assert steps[0].total == 4  # of 10: two columns of windows
+    answer = steps[-1]
+    assert (answer.labels[:, :128] == LABELS[State.FM_STRIPES]).all()
+    assert (answer.labels[:, 128:] == 0).all()  # masked, or seen by a window that is mostly masked
+    assert answer.result.fractions["fm_stripes"] == 1

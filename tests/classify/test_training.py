@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from napari_magtex.classify import train
-from napari_magtex.classify.checkpoint import Run
 from napari_magtex.classify.data import NO_CLASS, Sample, TrainingPictures
 from napari_magtex.classify.network import STATES, Logits, TextureNet
 from napari_magtex.classify.predict import Classifier, raw_answers
@@ -14,6 +13,7 @@ from napari_magtex.classify.recipe import Recipe
 from napari_magtex.compute import Progress, cache_folder, drain
 from napari_magtex.errors import BadExperiment
 from napari_magtex.models import store
+from napari_magtex.models.checkpoint import Run
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.states.definitions import State, hidden_states
 from napari_magtex.states.library import Simulation

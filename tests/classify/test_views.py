@@ -94,3 +94,30 @@ def test_training_sees_what_prediction_sees_of_a_picture_of_one_size() -> None:
     whole, close = training_views(picture, 128, "bicubic", np.random.default_rng(0))
     assert np.array_equal(whole, seen.wholes[0])
     assert np.array_equal(close, seen.closes[0])
+
+
+def test_greys_are_stretched_between_those_that_count() -> None:
+    grey = np.random.default_rng(0).random((150, 150)).astype(np.float32)
+    burnt, mask = grey.copy(), np.zeros(grey.shape, bool)
+    burnt[140:], mask[140:] = 255, True
+    plain, canvas = prepare(Picture(grey[:140]), 128), prepare(Picture(burnt, mask=mask), 128)
+    assert np.allclose(canvas.values[:, :140], plain.values)
+    assert np.array_equal(canvas.inside, ~mask)
+
+
+def test_squares_that_are_mostly_masked_are_not_looked_at() -> None:
+    picture, mask = np.random.default_rng(0).random((200, 600)), np.zeros((200, 600), bool)
+    mask[:, 150:] = True
+    seen, plain = views(Picture(picture, mask=mask), 128), views(Picture(picture), 128)
+    assert [square.x for square in plain.whole_squares] == [0, 200, 400]
+    assert [square.x for square in seen.whole_squares] == [0]
+    assert len(plain.close_squares) == 5
+    assert {square.x for square in seen.close_squares} == {round(0.15 * 472)}
+    assert len(seen.closes) == len(seen.close_squares)
+
+
+def test_where_close_ups_show_nothing_that_counts_all_are_looked_at() -> None:
+    mask = np.ones((512, 512), bool)
+    mask[:20, :20] = False
+    seen = views(Picture(np.random.default_rng(0).random((512, 512)), mask=mask), 128)
+    assert len(seen.close_squares) == 5

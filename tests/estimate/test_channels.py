@@ -133,3 +133,25 @@ def test_what_cannot_be_estimated_is_refused(experiment_with, lorentz):
         channels(spin_picture(helix((16, 16)), pixel=1.0), experiment_with())
     with pytest.raises(BadRegion, match="no magnetic material"):
         channels(spin_picture(np.zeros((64, 64, 3))), experiment_with())
+
+
+def test_a_mask_goes_with_the_cells_and_no_cell_that_it_touches_counts(experiment_with):
+    mask = np.zeros((128, 128), dtype=bool)
+    mask[100:], mask[31, 41] = True, True
+    picture = spin_picture(np.kron(helix(), np.ones((2, 2, 1))), pixel=2 * NM, mask=mask)
+    seen = channels(picture, experiment_with())
+    expected = np.zeros((64, 64), dtype=bool)
+    expected[50:], expected[15, 20] = True, True
+    np.testing.assert_array_equal(seen.masked, expected)
+    np.testing.assert_array_equal(seen.inside, ~expected)
+
+
+def test_the_mean_of_a_frame_is_that_of_the_pixels_that_count(lorentz):
+    frame = 100 + 5 * np.random.default_rng(0).normal(size=(64, 64))
+    mask = np.zeros(frame.shape, dtype=bool)
+    mask[50:] = True
+    burnt = np.where(mask, 0, frame)
+    burnt[55, 55] = 255  # of a footer: the frame was not stretched to its full scale
+    seen = channels(Picture(burnt, Contrast.LORENTZ, (4 * NM,) * 2, mask=mask), lorentz)
+    assert seen.doubts == ()
+    assert seen.values[0][~mask].mean() == pytest.approx(1, abs=1e-5)

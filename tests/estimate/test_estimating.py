@@ -9,6 +9,7 @@ from napari_magtex.colours import spin_to_rgb
 from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import BadRegion, ModelUnavailable, UncalibratedPicture, Unsuitable
 from napari_magtex.estimate.calibration import Familiar, Intervals, conformal_quantile
+from napari_magtex.estimate.channels import channels
 from napari_magtex.estimate.drawing import draw
 from napari_magtex.estimate.evaluate import Seen, held_out_figures
 from napari_magtex.estimate.predict import Estimator, estimate
@@ -227,3 +228,28 @@ def test_films_without_a_texture_are_counted_and_have_no_errors(spin):
     m[:, 2] = 1
     figures = held_out_figures(spin, Seen(m, m, np.full((2, 3), 8e-12), np.full((2, 2), 0.5)))
     assert (figures["films"], figures["uniform"], figures["parameters"]) == (2, 2, {})
+
+
+@pytest.mark.parametrize("contrast", ["spin", "lorentz"])
+def test_what_lies_under_a_mask_changes_no_answer(m, picture, spin, lorentz, contrast):
+    whole, estimator = (picture, spin) if contrast == "spin" else (draw(m, 3.84e5, lorentz.experiment), lorentz)
+    mask = np.zeros(whole.shape, dtype=bool)
+    mask[80:], mask[10:14, 100:] = True, True
+    burnt = whole.pixels.copy()
+    burnt[mask] = np.random.default_rng(0).random(burnt[mask].shape)
+    answers = [drain(estimate(replace(whole, pixels=pixels, mask=mask), estimator)) for pixels in (whole.pixels, burnt)]
+    assert answers[0].estimate == answers[1].estimate
+    assert np.array_equal(answers[0].maps.values, answers[1].maps.values, equal_nan=True)
+    clear = drain(estimate(whole.crop(Region(0, 16, 96, 80)), estimator)).maps.values
+    assert np.isfinite(clear).all()
+    assert np.isnan(answers[0].maps.values[:, -1]).all()
+
+
+def test_torques_of_a_masked_film_are_those_of_the_part_that_counts(picture, spin):
+    mask = np.zeros(picture.shape, dtype=bool)
+    mask[:, 72:] = True
+    masked = channels(replace(picture, mask=mask), spin.experiment)
+    part = channels(picture.crop(Region(0, 0, 72, 96)), spin.experiment)
+    found, alone = (drain(spin.weigh(None, seen)).torques for seen in (masked, part))
+    assert found.cells == pytest.approx(alone.cells)
+    assert np.allclose(found.rows, alone.rows, rtol=1e-3, atol=1e-3 * np.abs(alone.rows).max())

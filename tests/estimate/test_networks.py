@@ -105,3 +105,10 @@ def test_an_unknown_network_is_refused_with_those_there_are():
 
 def test_the_shipped_network_is_small():
     assert 2 * sum(p.numel() for p in build("windows-cnn", 3, 3).parameters()) < 5e6  # bytes as float16
+
+    masked = np.zeros((48, 48), dtype=bool)
+    masked[8, 8] = True
+    chosen = windows_inside(np.ones((48, 48), dtype=bool), masked)
+    assert chosen.tolist() == [[False, False, True], [False, False, True], [True, True, True]]
+    with pytest.raises(BadRegion, match="beside what is masked"):
+        windows_inside(np.ones((48, 48), dtype=bool), np.eye(48, dtype=bool))

@@ -17,6 +17,7 @@ MENUS = {
         "napari-magtex.hysteresis",
     },
     "napari-magtex.lorentz": {"napari-magtex.simulate_frame", "napari-magtex.reconstruct"},
+    "napari/layers/filter": {"napari-magtex.clean"},
     "napari/layers/data": {"napari-magtex.read_calibration"},
     "napari/layers/visualize": {"napari-magtex.show_components", "napari-magtex.show_vectors"},
     "napari/file/io_utilities": {"napari-magtex.open_spin_picture"},
@@ -69,6 +70,7 @@ def test_lorentz_tem_is_a_submenu_of_transform(manifest, make_napari_viewer) -> 
         "Predict hysteresis…",
         "Simulate frame…",
         "Reconstruct series…",
+        "Clean frame…",
     ],
 )
 def test_a_dock_opens_from_its_menu_and_closes(manifest, make_napari_viewer, name) -> None:

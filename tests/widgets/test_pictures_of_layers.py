@@ -144,3 +144,17 @@ def test_a_pixel_size_said_of_a_texture_is_that_of_its_cells() -> None:
     zoom = draw_texture(layer.metadata["magtex"]).meta["zoom"]
     assert zoom > 1
     assert picture_of(layer, pixel_size=(4e-9, 4e-9)).pixel_size == pytest.approx((4e-9 / zoom,) * 2)
+
+
+def test_the_mask_of_a_layer_counts_in_each_of_its_frames() -> None:
+    mask = np.zeros((20, 30), bool)
+    mask[18:] = True
+    layer = Image(RNG.random((3, 20, 30)), metadata={"magtex": {"contrast": "kerr", "mask": mask}})
+    for frame in range(3):
+        picture = picture_of(layer, frame=frame)
+        np.testing.assert_array_equal(picture.mask, mask)
+        assert picture.meta == {"contrast": "kerr"}
+    assert picture_of(layer, roi=Region(0, 0, 30, 18)).mask is None
+    layer.metadata = {"magtex": {"mask": np.ones((20, 30), bool)}}
+    with pytest.raises(UnusablePicture, match="covers every pixel"):
+        picture_of(layer)

@@ -12,7 +12,7 @@ import torch
 from napari.utils.notifications import notification_manager
 from numpy.typing import NDArray
 
-from napari_magtex.contributions import METADATA_KEY, open_sample
+from napari_magtex.contributions import MASK_KEY, METADATA_KEY, open_sample
 from napari_magtex.errors import UnusablePicture
 from napari_magtex.imaging.lorentz import fresnel
 from napari_magtex.imaging.optics import Optics
@@ -22,7 +22,7 @@ from napari_magtex.inputs import open_recordings
 from napari_magtex.picture import Contrast
 from napari_magtex.widgets.classify import ClassifyDock
 from napari_magtex.widgets.estimate import EstimateDock
-from napari_magtex.widgets.pictures import contrast_of
+from napari_magtex.widgets.pictures import contrast_of, mask_of
 from napari_magtex.widgets.reconstruct import ReconstructDock
 from napari_magtex.widgets.reconstructing import Aligning, Other
 
@@ -271,6 +271,21 @@ def test_frames_on_the_disk_are_read_one_at_a_time(make_napari_viewer, qtbot, ma
     run(dock, qtbot)
     assert wrong(dock.found.reconstruction.induction, magnetic) < 0.003
     assert set(read) == {0, 1, 2}
+
+
+def test_what_clean_frame_masked_is_left_out_and_masked_in_the_results(make_napari_viewer, qtbot, magnetic) -> None:
+    viewer = make_napari_viewer()
+    mask = np.zeros((160, 160), dtype=bool)
+    mask[60:70, 80:90] = True
+    spoilt = frames_of(magnetic)
+    spoilt[:, mask] = 1e4
+    add_series(viewer, spoilt, **{MASK_KEY: mask})
+    dock = open_dock(viewer)
+    run(dock, qtbot)
+    inner = np.s_[:, 100:150, 10:60]  # far from the hole
+    true, found = induction_of(magnetic, PIXEL)[inner], dock.found.reconstruction.induction[inner]
+    assert np.linalg.norm(found - true) < 0.1 * np.linalg.norm(true)
+    np.testing.assert_array_equal(mask_of(viewer.layers["induction: series"]), mask)
 
 
 def test_vendors_defoci_are_offered_with_a_warning_until_the_person_has_judged(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
-from torch.nn import functional
 
 from napari_magtex.classify.faults import Faults, font, plotted, through_jpeg
 from napari_magtex.classify.instruments import Frame
+from napari_magtex.imaging.flaws import grain, speck, uneven_light
 
 Pixels = NDArray[np.float32]
 Stroke = Callable[[ImageDraw.ImageDraw, tuple[int, int], np.random.Generator], None]
@@ -51,41 +50,13 @@ def recorded(frame: Frame, rng: np.random.Generator, faults: Faults) -> Pixels:
     strength = noise if flat else 1.0  # of what disturbs, so that an empty film is no darker than a full one
     if everything:
         pixels = _soiled(pixels, strength, rng)
-    pixels = _lit(pixels, strength, rng, slope=2.4 if everything else 1.2)
-    pixels = pixels + np.float32(noise) * _grain(pixels.shape, rng)
+    pixels = uneven_light(pixels, strength, rng, slope=2.4 if everything else 1.2)
+    pixels = pixels + np.float32(noise) * grain(pixels.shape, rng)
     if rng.random() < 0.2:  # a line at a time, each with its own offset
         pixels = pixels + (rng.standard_normal((pixels.shape[0], 1)) * rng.uniform(0, 0.4) * strength).astype(
             np.float32
         )
     return _stored(pixels, rng) if everything else pixels
-
-
-def _grain(shape: tuple[int, ...], rng: np.random.Generator) -> Pixels:
-    """Noise of variance 1: of single pixels, of a film's grain, or drawn out along a scanner's lines."""
-    grain: Pixels = rng.standard_normal(shape, np.float32)
-    kind = rng.random()
-    if kind < 0.65:
-        return grain
-    if kind < 0.85:
-        grain = gaussian_filter(grain, float(rng.uniform(0.5, 1.5)), truncate=3)
-    else:
-        grain = gaussian_filter(grain, (float(rng.uniform(0, 0.5)), float(rng.uniform(1, 6))), truncate=2)
-    return grain / grain.std()
-
-
-def _lit(pixels: Pixels, strength: float, rng: np.random.Generator, *, slope: float) -> Pixels:
-    """Uneven light and vignetting, and the slow clouds of bent crystals and uneven thickness."""
-    ny, nx = pixels.shape
-    if rng.random() < 0.5:
-        y, x = np.linspace(-1, 1, ny, dtype=np.float32)[:, None], np.linspace(-1, 1, nx, dtype=np.float32)
-        a, b, c = (rng.normal(size=3) * rng.uniform(0, slope) * strength).astype(np.float32)
-        light: Pixels = (a * x + b * y) + c * (x * x + y * y)
-        pixels = pixels + light
-    if rng.random() < 0.3:
-        coarse = rng.standard_normal((1, 1, int(rng.integers(3, 7)), int(rng.integers(3, 7)))).astype(np.float32)
-        slow: Pixels = functional.interpolate(torch.from_numpy(coarse), (ny, nx), mode="bicubic")[0, 0].numpy()
-        pixels = pixels + slow * np.float32(rng.uniform(0, 1) * strength)
-    return pixels
 
 
 def _soiled(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
@@ -98,27 +69,11 @@ def _soiled(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels
         pixels = pixels * (1 - beyond) + level * beyond + rim
     if rng.random() < 0.3:
         for _ in range(int(rng.integers(1, 9))):
-            _speck(pixels, strength, rng)
+            speck(pixels, strength, rng)
     if rng.random() < 0.15:
         line = _mask((ny, nx), rng, _scratch)
         pixels = pixels + line * np.float32(rng.choice([-1, 1]) * rng.uniform(1.5, 5) * strength)
     return pixels
-
-
-def _speck(pixels: Pixels, strength: float, rng: np.random.Generator) -> None:
-    """Put a grain of dust or a defect on a frame: dark, bright, or dark on one side and bright on the other."""
-    radius = float(np.exp(rng.uniform(np.log(1), np.log(7))))
-    reach = int(3 * radius)
-    y, x = int(rng.integers(pixels.shape[0])), int(rng.integers(pixels.shape[1]))
-    rows, columns = slice(max(0, y - reach), y + reach + 1), slice(max(0, x - reach), x + reach + 1)
-    dy, dx = (
-        np.arange(s.start, min(s.stop, n)) - c for s, n, c in zip((rows, columns), pixels.shape, (y, x), strict=True)
-    )
-    across = dy[:, None] * rng.normal() + dx * rng.normal()
-    spot = np.exp(-((dy[:, None] ** 2) * rng.uniform(0.6, 1.6) + dx**2) / (2 * radius**2))
-    if rng.random() < 0.4:
-        spot = spot * across / radius
-    pixels[rows, columns] += (rng.choice([-1, 1]) * rng.uniform(2, 6) * strength * spot).astype(np.float32)
 
 
 def _mask(shape: tuple[int, int], rng: np.random.Generator, drawing: Stroke) -> Pixels:

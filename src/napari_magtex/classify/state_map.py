@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.classify.network import STATES
 from napari_magtex.classify.predict import Classifier, raw_answers
-from napari_magtex.classify.views import QUANTILES, Views, tile_squares
+from napari_magtex.classify.views import QUANTILES, Views, tile_squares, worth_a_look
 from napari_magtex.compute import Progress
 from napari_magtex.errors import UnusablePicture
 from napari_magtex.physics.structure import frequencies, strongest_ring, structure_factor
@@ -36,7 +36,8 @@ _ROWS = 128  # of a map that are summed at once
 class StateMap:
     """The state of every pixel of a picture.
 
-    ``labels`` (ny, nx), uint8: 1 to 9 in the order of `State`, 10 declined, 11 no contrast, 0 outside the region.
+    ``labels`` (ny, nx), uint8: 1 to 9 in the order of `State`, 10 declined, 11 no contrast, 0 outside the region, under
+    its mask, and where no window is less than mostly masked.
     """
 
     labels: NDArray[np.uint8]
@@ -56,12 +57,13 @@ def state_map(
     picture, told or seen once. And a window is stretched between its own greys, as a weak texture beside a bright hole
     needs it and as empty film was trained on, but not without limit: what spans less than 1/32 of the picture's range
     stays faint, or the rounding of an empty place would be drawn as a texture. A pixel takes the state with the highest
-    mean probability over all windows that cover it, each weighted by how near its centre is.
+    mean probability over all windows that cover it, each weighted by how near its centre is and by its share of pixels
+    that count; windows with less than half of the best one's share are left out.
 
     Parameters
     ----------
     picture
-        Of any contrast but an electron phase; its region's mask is respected, pixels outside do not count.
+        Of any contrast but an electron phase; masked pixels do not count.
     classifier
         The network with its card.
     window
@@ -85,9 +87,10 @@ def state_map(
     step = max(1, window // STEPS) if step is None else step
     _check(picture, window, step)
     contrast = picture.contrast or contrast_of(picture, classifier)
-    inside = _inside(picture)
+    inside = picture.inside
     ys, xs = (_starts(n, window, step) for n in picture.shape)
     shares = np.array([[inside[y : y + window, x : x + window].mean() for x in xs] for y in ys])
+    shares[~worth_a_look(shares)] = 0
     chosen = np.argwhere(shares > 0)
     whole = replace(picture, contrast=contrast, roi=None)
     windows = (_cut(whole, ys[row], xs[column], window) for row, column in chosen)
@@ -101,7 +104,7 @@ def state_map(
     if contrast is not Contrast.SPIN:
         labels[labels == LABELS[State.FM]] = NO_CONTRAST
     labels[~inside] = 0
-    share = np.bincount(labels[inside], minlength=NO_CONTRAST + 1) / inside.sum()
+    share = np.bincount(labels[labels > 0], minlength=NO_CONTRAST + 1) / (labels > 0).sum()
     yield StateMap(
         labels,
         StateFractions(
@@ -167,7 +170,7 @@ class _WithinFrame(Classifier):
 
 def _span(picture: Picture) -> float:
     grey = picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels
-    low, high = np.quantile(grey, QUANTILES)
+    low, high = np.quantile(grey[picture.inside], QUANTILES)
     return float(high - low)
 
 
@@ -180,11 +183,6 @@ def _check(picture: Picture, window: int, step: int) -> None:
         )
     if not 1 <= step <= window:
         raise UnusablePicture(f"steps of {step} pixels do not cover the picture: choose 1 to {window}, or auto")
-
-
-def _inside(picture: Picture) -> NDArray[np.bool_]:
-    mask = picture.roi.mask if picture.roi else None
-    return np.ones(picture.shape, bool) if mask is None else mask
 
 
 def _starts(n: int, window: int, step: int) -> NDArray[np.int64]:
@@ -219,4 +217,5 @@ def _labels(scores: Floats, shares: Floats, down: Floats, right: Floats) -> NDAr
         weight = down[band] @ shares @ right.T
         labels[band] = total[..., :-1].argmax(axis=2) + 1
         labels[band][total[..., -1] < 0.5 * weight] = DECLINED
+        labels[band][weight == 0] = 0
     return labels

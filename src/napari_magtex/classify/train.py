@@ -24,7 +24,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_magtex.classify.calibration import Calibration, calibrate
-from napari_magtex.classify.checkpoint import Run
 from napari_magtex.classify.data import Sample, TrainingPictures, batches, held_out
 from napari_magtex.classify.drawing import Family
 from napari_magtex.classify.evaluate import all_styles, figures, judge
@@ -37,6 +36,7 @@ from napari_magtex.classify.views import RULE
 from napari_magtex.compute import Progress, cache_folder, keep_freed_memory, torch_device
 from napari_magtex.errors import BadExperiment
 from napari_magtex.models import store
+from napari_magtex.models.checkpoint import Run
 from napari_magtex.states.library import VERSION, Simulation, census, library_folder, load_library
 
 log = logging.getLogger(__name__)

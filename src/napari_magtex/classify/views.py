@@ -5,7 +5,8 @@ The rule, which the card repeats. Grey pictures (also grey ones stored as colour
 by the smallest integer that makes it S or more, repeating pixels. The whole is seen through squares as wide as the
 shorter side, shrunk to S x S with antialiasing: one for a square picture, more for a longer one, spread evenly from
 edge to edge, four at most. Close-ups are S x S pixels, never resampled: the centre, and four towards the corners of a
-picture with a side of 1.5 S or more.
+picture with a side of 1.5 S or more. Of a picture with a mask the quantiles are those of the pixels that count, and of
+either kind the squares are left out that show less than half as many of them as the best.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from napari_magtex.picture import Picture
+from napari_magtex.picture import GREY_TOLERANCE, Picture
 
 RULE = (__doc__ or "").split("\n\n", 1)[1].replace("\n", " ").strip()
 MOST_SQUARES = 4
-GREY_TOLERANCE = 2.5 / 255  # grey pictures come back from colour JPEG with channels this far apart
 QUANTILES = (0.005, 0.995)
+SHARE_OF_BEST = 0.5  # of the pixels that count: squares with less are not looked at
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,15 @@ class Square:
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture made ready: values (1 or 3, ny, nx) from 0 to 1, and by how much it was enlarged."""
+    """A picture made ready: values (1 or 3, ny, nx) from 0 to 1, and by how much it was enlarged.
+
+    ``inside`` (ny, nx), where pixels count; None: all do.
+    """
 
     values: Tensor
     enlarged: int
     grey: bool
+    inside: NDArray[np.bool_] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,12 +78,14 @@ def prepare(picture: Picture, size: int) -> Canvas:
     """Stretch a grey picture, and enlarge a small one to ``size`` pixels or more."""
     grey = is_grey(picture)
     values: NDArray[np.float32] = picture.pixels
+    inside = None if picture.mask is None else picture.inside
     if grey:
-        values = stretched(values if values.ndim == 2 else values.mean(axis=2))[..., None]
+        values = stretched(values if values.ndim == 2 else values.mean(axis=2), inside)[..., None]
     factor = enlargement(picture.shape, size)
     if factor > 1:
         values = values.repeat(factor, axis=0).repeat(factor, axis=1)
-    return Canvas(torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1))), factor, grey)
+        inside = None if inside is None else inside.repeat(factor, axis=0).repeat(factor, axis=1)
+    return Canvas(torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1))), factor, grey, inside)
 
 
 def enlargement(shape: tuple[int, int], size: int) -> int:
@@ -86,11 +93,12 @@ def enlargement(shape: tuple[int, int], size: int) -> int:
     return ceil(size / min(shape))
 
 
-def stretched(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring grey values (ny, nx) to 0..1 between robust quantiles; a constant picture becomes 0.5."""
-    low, high = np.quantile(grey, QUANTILES)
+def stretched(grey: NDArray[np.float32], inside: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+    """Bring grey values (ny, nx) to 0..1 between robust quantiles of those ``inside``; one grey becomes 0.5."""
+    counted = grey if inside is None else grey[inside]
+    low, high = np.quantile(counted, QUANTILES)
     if high <= low:  # all but a few pixels are the same: those few are all there is to see
-        low, high = float(grey.min()), float(grey.max())
+        low, high = float(counted.min()), float(counted.max())
     if high <= low:
         return np.full(grey.shape, 0.5, np.float32)
     return np.clip((grey - low) / (high - low), 0, 1).astype(np.float32)
@@ -131,12 +139,28 @@ def cut(canvas: Canvas, square: Square, size: int, interpolation: str) -> Tensor
 def views(picture: Picture, size: int, interpolation: str = "bicubic", *, everywhere: bool = False) -> Views:
     """Look at a picture as a whole and close by; ``everywhere`` covers it with close-ups."""
     canvas = prepare(picture, size)
-    wholes = whole_squares(canvas.shape)
-    closes = tile_squares(canvas.shape, size) if everywhere else close_squares(canvas.shape, size)
+    wholes = _that_show(whole_squares(canvas.shape), canvas)
+    closes = _that_show(tile_squares(canvas.shape, size) if everywhere else close_squares(canvas.shape, size), canvas)
     shown = [
         torch.stack([cut(canvas, square, size, interpolation) for square in squares]) for squares in (wholes, closes)
     ]
     return Views(shown[0], shown[1], wholes, closes, canvas)
+
+
+def worth_a_look(shares: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Tell which squares are looked at, from the share of each that counts: half of the best one's, or more."""
+    return np.asarray(shares >= SHARE_OF_BEST * shares.max())
+
+
+def _that_show(squares: tuple[Square, ...], canvas: Canvas) -> tuple[Square, ...]:
+    """Leave squares out that are mostly masked."""
+    inside = canvas.inside
+    if inside is None:
+        return squares
+    shares = np.array([inside[s.y : s.y + s.side, s.x : s.x + s.side].mean() for s in squares])
+    if not shares.any():  # what counts lies between the close-ups
+        return squares
+    return tuple(square for square, chosen in zip(squares, worth_a_look(shares), strict=True) if chosen)
 
 
 def training_views(picture: Picture, size: int, interpolation: str, rng: np.random.Generator) -> Tensor:

@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 
 from napari_magtex import __version__
-from napari_magtex.cli import analyse, hysteresis, look, lorentz, simulate, train
+from napari_magtex.cli import analyse, hysteresis, look, lorentz, segment, simulate, train
 
 app = typer.Typer(
-    help="Magnetic textures: name the state, estimate A, D and Ms, simulate.",
+    help="Magnetic textures: name the state, estimate A, D and Ms, count skyrmions, simulate.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # a fault of ours is reported with a plain traceback
 )
 app.command()(analyse.classify)
 app.command()(analyse.estimate)
+app.command()(segment.segment)
 app.add_typer(train.app, name="train")
 app.command()(simulate.simulate)
 app.command()(hysteresis.hysteresis)
@@ -43,6 +44,6 @@ def main(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and leave.")
     ] = False,
 ) -> None:
-    """Magnetic textures: name the state, estimate A, D and Ms, simulate."""
+    """Magnetic textures: name the state, estimate A, D and Ms, count skyrmions, simulate."""
     context.with_resource(warnings.catch_warnings())  # put back when the command ends
     warnings.showwarning = _tell_warning

@@ -37,6 +37,8 @@ def info(paths: Paths) -> None:
 
 def trained_for(card: Mapping[str, Any]) -> str:
     """Say what pictures a network is for: an estimator's contrast, field and ranges."""
+    if card["kind"] == "segmenter":
+        return "Kerr and MFM frames, skyrmions one by one"
     experiment = card.get("experiment")
     if experiment is None:
         return "spin, Lorentz, Kerr and MFM pictures, nine states"

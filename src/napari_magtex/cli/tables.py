@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 from napari_magtex.states.definitions import State
 
 if TYPE_CHECKING:
+    from napari_magtex.cli.segment import Counted
     from napari_magtex.results import Estimate, Provenance, Quantity, Verdict
 
 VERDICTS = ("file", "frame", "roi", "contrast", "state", "probability", "90 % set", "remark")
 ESTIMATES = ("file", "frame", "roi", "method", "A (pJ/m)", "D (mJ/m2)", "Ms (MA/m)", "period (nm)", "remark")
+SEGMENTATIONS = (
+    "file", "frame", "roi", "skyrmions", "radius", "nearest", "density (1/um2)", "|psi6|", "5 | 7", "look", "method",
+    "remark",
+)  # fmt: skip
 REMARKS = {"state": "", "no_contrast": "nothing magnetic shows in this contrast", "out_of_range": "out of range"}
 
 
@@ -43,6 +48,32 @@ def estimate_row(estimate: Estimate) -> list[str]:
         cell("Ms", estimate.Ms, 1e6),
         cell("period", estimate.period, 1e-9),
         "; ".join([*([] if estimate.applicable else [_doubts(estimate)]), *estimate.asides]),
+    ]
+
+
+def segmentation_row(counted: Counted) -> list[str]:
+    """Return the cells of `SEGMENTATIONS`."""
+    told = counted.record()
+
+    def length(name: str) -> str:
+        nm, px = told[f"{name}_nm"], told[f"{name}_px"]
+        return f"{nm:.4g} nm" if nm is not None else f"{px:.3g} px" if px is not None else ""
+
+    def number(name: str) -> str:
+        return "" if told[name] is None else f"{told[name]:.3g}"
+
+    charge = told["charge"]
+    return [
+        *_origin(counted.provenance),
+        str(told["count"]),
+        length("radius"),
+        length("nearest"),
+        number("density_um2"),
+        number("psi6"),
+        f"{told['fives']} | {told['sevens']} of {told['whole']}" if told["whole"] else "",
+        "" if told["settings"]["polarity"] == "auto" else told["settings"]["polarity"],
+        told["method"],
+        "; ".join([*told["notes"], *([] if charge is None else [f"charge {charge:.3g}"])]),
     ]
 
 

@@ -280,6 +280,4 @@ def _phase(picture: Picture) -> _Region:
         raise UncalibratedPicture("the pixel size is unknown, so no length can be measured: give it in nm")
     if picture.is_colour:
         raise Unsuitable("a phase in rad is a grey picture, this one is coloured: open the phase itself")
-    mask = picture.roi.mask if picture.roi is not None else None
-    inside = np.ones(picture.shape, dtype=bool) if mask is None else mask
-    return _Region(picture.pixels[None], inside, picture.pixel_size, Contrast.PHASE)
+    return _Region(picture.pixels[None], picture.inside, picture.pixel_size, Contrast.PHASE)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_magtex.colours import ColourMap, recognise, rgb_to_spin
 from napari_magtex.errors import BadRegion, UncalibratedPicture, Unsuitable
 from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.imaging.reconstruction import induction_of_wheel
 from napari_magtex.picture import Contrast, Picture
 
 SMALLEST_CELLS = 40  # of the film, along each side
@@ -23,7 +24,7 @@ _COARSEST = 4.0  # cells in a pixel: beyond it interpolation makes up the walls 
 
 _FULL_SCALES = (1, 255, 65535)
 
-CHANNELS = {Contrast.SPIN: 3, Contrast.LORENTZ: 1, Contrast.KERR: 1}
+CHANNELS = {Contrast.SPIN: 3, Contrast.WHEEL: 2, Contrast.LORENTZ: 1, Contrast.KERR: 1}
 _SHOWS = {
     Contrast.SPIN: "colours of spins",
     Contrast.WHEEL: "the in-plane induction",
@@ -38,9 +39,10 @@ _SHOWS = {
 class Channels:
     """A picture as a network takes it.
 
-    ``values`` (channels, rows, columns) float32 on the film's cells; ``inside`` (rows, columns), where there is a
-    region and material; ``pixels_per_cell`` (y, x); ``doubts``, one line for each reason not to trust them;
-    ``resampled``, whether cells had to be made up from pixels that are none.
+    ``values`` (channels, rows, columns) float32 on the film's cells; ``inside`` (rows, columns), where there is
+    material, in the region and not masked; ``pixels_per_cell`` (y, x); ``doubts``, one line for each reason not to
+    trust them; ``resampled``, whether cells had to be made up from pixels that are none; ``masked`` (rows, columns),
+    where a pixel is masked or outside the region's outline (None: nowhere), which no window may touch.
     """
 
     values: NDArray[np.float32]
@@ -48,6 +50,11 @@ class Channels:
     pixels_per_cell: tuple[float, float]
     doubts: tuple[str, ...] = ()
     resampled: bool = False
+    masked: NDArray[np.bool_] | None = None
+
+    def within(self, rows: slice, columns: slice) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+        """Return ``inside`` and ``masked`` of a part."""
+        return self.inside[rows, columns], None if self.masked is None else self.masked[rows, columns]
 
 
 def box_of(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -91,13 +98,15 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
         values, doubts = _spins(picture, experiment.picture.colour_map)
     elif trained is Contrast.LORENTZ:
         values, doubts = _intensity(picture)
+    elif trained is Contrast.WHEEL:
+        values, doubts = _induction(picture)
     else:
         values, doubts = _standard(picture), ()
     inside: NDArray[np.bool_] = np.ones(picture.shape, dtype=bool)
     if trained is Contrast.SPIN:
         inside = np.asarray(values.any(axis=0))  # m = 0: no material
-    if picture.roi is not None and picture.roi.mask is not None:
-        inside = inside & picture.roi.mask
+    inside = inside & picture.inside
+    masked = picture.mask
     if not inside.any():
         raise BadRegion("there is no magnetic material inside the region")
     cells = tuple(d for d in experiment.cell[1:])
@@ -119,10 +128,13 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
     if shape != picture.shape:
         values = np.stack([_resized(values[i], shape) for i in range(len(values))])
         inside = _resized(inside.astype(np.float32), shape) > 0.5
+        if masked is not None:
+            masked = _resized(masked.astype(np.float32), shape) > 0.01
+            inside &= ~masked
         if trained is Contrast.SPIN and values[:2].any():
             values /= np.maximum(np.linalg.norm(values, axis=0), 1e-6)
     per_cell = (picture.shape[0] / shape[0], picture.shape[1] / shape[1])
-    return Channels(values.astype(np.float32), inside, per_cell, doubts, resampled)
+    return Channels(values.astype(np.float32), inside, per_cell, doubts, resampled, masked)
 
 
 def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], tuple[str, ...]]:
@@ -144,23 +156,32 @@ def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], 
     return np.ascontiguousarray(m), doubts
 
 
+def _induction(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Read (B_x t, B_y t) back from a colour wheel, (2, ny, nx), of mean square 1 where it counts: few have a scale."""
+    if not picture.is_colour:
+        raise Unsuitable("an induction map is a picture in colours, whose hue is a direction: this one is grey")
+    induction = induction_of_wheel(np.round(picture.pixels * 255) / np.float32(255))
+    size = float(np.sqrt(np.mean(np.square(induction[:, picture.inside]), dtype=np.float64)))
+    return induction / np.float32(size or 1), ()
+
+
 def _intensity(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Divide a frame by its mean, (1, ny, nx); a filtered frame has lost its mean, and with it the contrast's scale."""
     grey = picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels
-    mean, spread = float(grey.mean()), float(grey.std())
+    counted = grey[picture.inside]
+    mean, spread = float(counted.mean()), float(counted.std())
     if mean <= 2 * spread:
         standard = (grey - np.float32(mean)) / np.float32(spread or 1)
         return (1 + np.float32(0.05) * standard)[None], ("the frame was filtered: its contrast has no scale any more",)
-    stretched = grey.min() == 0 and grey.max() in _FULL_SCALES
+    stretched = counted.min() == 0 and counted.max() in _FULL_SCALES
     doubts = ("the frame was stretched to its full scale: its contrast has no scale any more",) if stretched else ()
     return (grey / np.float32(mean))[None], doubts
 
 
 def _standard(picture: Picture) -> NDArray[np.float32]:
-    """Bring a frame to mean 0 and variance 1 inside its region, (1, ny, nx); one grey is 0."""
+    """Bring a frame to mean 0 and variance 1 where it counts, (1, ny, nx); one grey is 0."""
     grey = (picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels).astype(np.float64)
-    masked = picture.roi is not None and picture.roi.mask is not None and picture.roi.mask.any()
-    within = grey[picture.roi.mask] if masked else grey  # type: ignore[union-attr]
+    within = grey[picture.inside]
     spread = float(within.std())
     return np.asarray((grey - within.mean()) / (spread if spread > 0 else 1.0), np.float32)[None]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_magtex.errors import BadExperiment
@@ -14,9 +15,13 @@ from napari_magtex.imaging import detector
 from napari_magtex.imaging.cells import draw_cells
 from napari_magtex.imaging.kerr import kerr_frame
 from napari_magtex.imaging.lorentz import lorentz_frame
-from napari_magtex.imaging.optics import Optics
+from napari_magtex.imaging.optics import Optics, wave_vectors
+from napari_magtex.imaging.phase import padded_phase
+from napari_magtex.imaging.reconstruction import BRIGHTEST, T_NM, Reconstruction, wheel_colours
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.texture import SpinTexture
+
+_STRAY = 2.5  # cells: the blur of the noise in a reconstructed phase, whose finest waves are damped
 
 
 def draw(
@@ -44,6 +49,8 @@ def draw(
     periodic = experiment.film.boundary == "periodic"
     if settings.contrast is Contrast.KERR:
         return _kerr(texture, order, settings.noise if dose is not None else 0.0, seed)
+    if settings.contrast is Contrast.WHEEL:
+        return _wheel(texture, order, periodic, settings.noise if dose is not None else 0.0, seed)
     optics = Optics(defocus=settings.defocus, voltage=settings.voltage)
     return lorentz_frame(texture, optics, dose=dose, seed=seed, periodic=periodic, order=order)
 
@@ -54,6 +61,30 @@ def _kerr(texture: SpinTexture, order: NDArray[np.floating], noise: float, seed:
     signal = (clean.pixels - 0.5) * order
     grainy = detector.add_noise(0.5 + signal, noise * float(signal.std()), np.random.default_rng(seed))
     return replace(clean, pixels=grainy.astype(np.float32))
+
+
+def _wheel(texture: SpinTexture, order: NDArray[np.floating], periodic: bool, noise: float, seed: int) -> Picture:
+    """Draw the induction in colours, with noise as a share of it: smooth, as reconstructions leave it."""
+    phase, film = padded_phase(texture, periodic=periodic, order=order)
+    cell = (texture.cell or (1.0,) * 3)[1:]
+    found = Reconstruction(phase[film].numpy(), cell)
+    induction = found.induction
+    if noise > 0:
+        rough = np.random.default_rng(seed).standard_normal((1, *found.phase.shape))
+        stray = stray_induction(torch.from_numpy(rough))[0].numpy()
+        induction = induction + noise * np.sqrt(np.mean(np.square(induction))) * stray
+    full = float(np.quantile(np.hypot(*induction), BRIGHTEST))
+    return Picture(wheel_colours(induction, full), Contrast.WHEEL, cell, meta={"full_T_nm": full / T_NM})
+
+
+def stray_induction(rough: torch.Tensor) -> torch.Tensor:
+    """Turn white noise (n, ny, nx) into an induction's, (n, 2, ny, nx), of mean square 1: curls of smooth noise."""
+    shape = (rough.shape[-2], rough.shape[-1])
+    qx, qy = wave_vectors(shape, (1.0, 1.0), half=True)
+    damped = torch.fft.rfft2(rough) * torch.exp(-(_STRAY**2) / 2 * (qx**2 + qy**2)).to(rough)
+    along = torch.stack([-1j * qy.to(rough) * damped, 1j * qx.to(rough) * damped], dim=1)
+    stray = torch.fft.irfft2(along, s=shape)
+    return stray / stray.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
 
 
 def draw_channels(

@@ -74,7 +74,7 @@ def estimate(
     seen = channels(picture, experiment)
     rows, columns = seen.inside.shape
     top, left, covered_rows, covered_columns = grid((rows, columns))
-    inside = windows_inside(seen.inside[covered_rows, covered_columns])
+    inside = windows_inside(*seen.within(covered_rows, covered_columns))
     values = seen.values[:, covered_rows, covered_columns]
     bands = []
     count = len(inside)

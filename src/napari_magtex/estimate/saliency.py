@@ -77,7 +77,7 @@ def saliency(picture: Picture, estimator: Estimator) -> Iterator[Progress | Sali
     seen = channels(picture, estimator.experiment)
     _, _, rows, columns = grid((seen.inside.shape[0], seen.inside.shape[1]))
     values = seen.values[:, rows, columns]
-    inside = windows_inside(seen.inside[rows, columns])
+    inside = windows_inside(*seen.within(rows, columns))
     count = len(inside)
     bands = [(first, min(first + _BAND, count)) for first in range(0, count, _BAND)]
     cells = [slice(first * STRIDE, (last - 1) * STRIDE + WINDOW) for first, last in bands]

@@ -92,7 +92,7 @@ class PictureSettings(Section):
     """How a film is seen.
 
     ``defocus``, ``voltage`` and ``dose`` matter to Lorentz frames alone (metres, volts, electrons a pixel), ``noise``
-    to Kerr frames: its standard deviation over that of the film's own contrast.
+    to Kerr frames and induction maps: its standard deviation over that of the film's own contrast.
     """
 
     title: ClassVar[str] = "picture"

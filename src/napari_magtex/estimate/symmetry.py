@@ -7,16 +7,18 @@ from torch import Tensor
 
 from napari_magtex.picture import Contrast
 
+VECTORS = (Contrast.SPIN, Contrast.WHEEL)  # whose first two channels are x and y of spins, or of their induction
+
 
 def turned(values: Tensor, quarters: int, contrast: Contrast) -> Tensor:
-    """Turn channels (..., channels, ny, nx) counter-clockwise by quarters of a turn; the spins turn along."""
+    """Turn channels (..., channels, ny, nx) counter-clockwise by quarters of a turn; vectors turn along."""
     values = torch.rot90(values, quarters, (-2, -1))
-    if contrast is not Contrast.SPIN:
+    if contrast not in VECTORS:
         return values
-    x, y, z = values.unbind(-3)
+    x, y, *rest = values.unbind(-3)
     for _ in range(quarters % 4):
         x, y = -y, x
-    return torch.stack((x, y, z), dim=-3)
+    return torch.stack((x, y, *rest), dim=-3)
 
 
 def mirrored(values: Tensor, contrast: Contrast) -> Tensor:
@@ -27,9 +29,10 @@ def mirrored(values: Tensor, contrast: Contrast) -> Tensor:
     mirrored by themselves: that is the mirror and a turn of all spins by 180 degrees about z, under which D is kept.
     """
     values = values.flip(-1)
-    if contrast is not Contrast.SPIN:
+    if contrast not in VECTORS:
         return values
-    return torch.stack((-values[..., 0, :, :], values[..., 1, :, :], values[..., 2, :, :]), dim=-3)
+    x, *rest = values.unbind(-3)
+    return torch.stack((-x, *rest), dim=-3)
 
 
 def random_crop(values: Tensor, side: int, contrast: Contrast, generator: torch.Generator, *, periodic: bool) -> Tensor:

@@ -20,7 +20,7 @@ from napari_magtex.errors import BadExperiment, MagtexError
 from napari_magtex.estimate.calibration import Intervals
 from napari_magtex.estimate.channels import CHANNELS
 from napari_magtex.estimate.checkpoint import Checkpoint, seconds_spent
-from napari_magtex.estimate.drawing import draw, draw_channels
+from napari_magtex.estimate.drawing import draw, draw_channels, stray_induction
 from napari_magtex.estimate.estimator import Estimator, card_of
 from napari_magtex.estimate.evaluate import (
     Seen,
@@ -303,14 +303,18 @@ def _batch(values: Tensor, chosen: Tensor, side: int, experiment: Experiment, ge
 def _with_noise(batch: Tensor, experiment: Experiment, generator: torch.Generator) -> Tensor:
     """Add noise, as much of it for a whole frame.
 
-    Lorentz frames get the shot noise of half to eight times the experiment's dose, Kerr frames up to twice its noise.
+    Lorentz frames get the shot noise of half to eight times the experiment's dose, Kerr frames and induction maps up to
+    twice its noise.
     """
     settings, shape = experiment.picture, (len(batch), 1, 1, 1)
     if settings.contrast is Contrast.SPIN:
         return batch
-    if settings.contrast is Contrast.KERR:
+    if settings.contrast in (Contrast.KERR, Contrast.WHEEL):
         share = 2 * settings.noise * torch.rand(shape, generator=generator)
-        return (batch + share * torch.randn(batch.shape, generator=generator)) / (1 + share**2).sqrt()
+        noise = torch.randn(batch.shape, generator=generator)
+        if settings.contrast is Contrast.WHEEL:
+            noise = stray_induction(noise[:, 0])
+        return (batch + share * noise) / (1 + share**2).sqrt()
     factor = 2 ** (4 * torch.rand(shape, generator=generator) - 1)
     noise = torch.randn(batch.shape, generator=generator)
     return batch + noise * (batch.clamp_min(0) / (settings.dose * factor)).sqrt()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_magtex.errors import BadRegion
 from napari_magtex.estimate.network import STRIDE, WINDOW
 
-_MOSTLY = 0.95  # of a window inside the region
+_MOSTLY = 0.95  # of a window holds material
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +64,23 @@ def grid(shape: tuple[int, int]) -> tuple[int, int, slice, slice]:
     return firsts[0], firsts[1], slices[0], slices[1]
 
 
-def windows_inside(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which windows of cells (ny, nx) lie in the region, (rows, columns).
+def windows_inside(inside: NDArray[np.bool_], masked: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Tell which windows of cells (ny, nx) hold material and touch nothing that is masked, (rows, columns).
 
     Raises
     ------
     BadRegion
         None does.
     """
-    cut = np.lib.stride_tricks.sliding_window_view(inside, (WINDOW, WINDOW))[::STRIDE, ::STRIDE]
-    chosen = cut.mean(axis=(2, 3)) >= _MOSTLY
+    chosen = _cut(inside).mean(axis=(2, 3)) >= _MOSTLY
+    if masked is not None:
+        chosen &= ~_cut(masked).any(axis=(2, 3))
     if not chosen.any():
-        raise BadRegion(f"no window of {WINDOW} x {WINDOW} cells fits into the region: draw it larger")
+        beside = "" if masked is None else " beside what is masked"
+        raise BadRegion(f"no window of {WINDOW} x {WINDOW} cells fits into the region{beside}: draw it larger")
     return np.asarray(chosen)
+
+
+def _cut(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return every window of cells, (rows, columns, 32, 32), without copying them."""
+    return np.lib.stride_tricks.sliding_window_view(cells, (WINDOW, WINDOW))[::STRIDE, ::STRIDE]

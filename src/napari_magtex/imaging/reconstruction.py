@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_magtex.colours import spin_to_rgb
+from napari_magtex.colours import rgb_to_spin, spin_to_rgb
 from napari_magtex.compute import Device, Progress
 from napari_magtex.errors import Unsuitable
 from napari_magtex.imaging.phase import induction_of
@@ -185,7 +185,16 @@ def wheel_colours(induction: NDArray[np.floating], full: float) -> NDArray[np.fl
     plane = np.zeros((*size.shape, 3), dtype=np.float32)
     plane[..., :2] = np.moveaxis(induction / np.maximum(size, 1e-30), 0, -1)
     plane[~np.any(plane, axis=-1), 0] = 1
-    return spin_to_rgb(plane) * np.clip(size / full, 0, 1)[..., None].astype(np.float32)
+    return spin_to_rgb(plane) * np.clip(size / max(full, 1e-30), 0, 1)[..., None].astype(np.float32)
+
+
+def induction_of_wheel(colours: NDArray[np.floating], full: float = 1.0) -> NDArray[np.float32]:
+    """Read the induction (2, ny, nx) back from colours (ny, nx, 3), 0 to 1, the brightest of which mean ``full``."""
+    colours = np.asarray(colours, dtype=np.float32)
+    size = colours.max(axis=-1)
+    direction = rgb_to_spin(colours / np.maximum(size, 1e-6)[..., None])[..., :2]
+    length = np.maximum(np.hypot(direction[..., 0], direction[..., 1]), 1e-6)
+    return np.asarray(np.moveaxis(direction / length[..., None] * (full * size)[..., None], -1, 0), dtype=np.float32)
 
 
 def wheel_legend(side: int = 128) -> NDArray[np.float32]:

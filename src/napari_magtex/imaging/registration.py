@@ -22,7 +22,8 @@ FINE = 20  # parts of a pixel to which a shift is found
 SIDE = 384  # pixels: turn and magnification are looked for in pictures no larger
 TURN, ZOOM = 1.0, 0.01  # degrees and relative: where the search begins to look beside none
 LARGEST_TURN, LARGEST_ZOOM = 10.0, 0.15
-UNLIKE = 0.1  # correlation below which two frames are taken to have nothing in common but noise
+UNLIKE = 0.3  # correlation below which two frames are taken to have nothing in common but noise
+PLACE = ("down", "right", "turn_deg", "zoom")
 
 
 @dataclass(frozen=True, order=True)
@@ -63,7 +64,7 @@ def align(
     Raises
     ------
     Unsuitable
-        Less than half of a side is common to all frames.
+        Less than half of a side is common to all frames, or one far out of focus is like no other.
     """
     middle = int(np.argsort(np.abs(series.defoci))[len(series) // 2])  # one with some contrast
     reference = series.intensity(middle)
@@ -72,7 +73,7 @@ def align(
         frame = series.intensity(number)
         poses.append(Pose() if number == middle else pose_of(frame, reference, turn_and_zoom=turn_and_zoom))
         yield Progress(number + 1, len(series), "aligning frames")
-    poses = _with_unlike_ones_placed(poses, series.defoci)
+    poses = _with_unlike_ones_placed(poses, series)
     frames = [undone(series.intensity(number), pose) for number, pose in enumerate(poses)]
     rows, columns = common(series.shape, poses)
     mask = None if series.mask is None else series.mask[rows, columns]
@@ -155,20 +156,25 @@ def _reduced(frame: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(downscale_local_mean(frame[:ny, :nx], (bins, bins)))
 
 
-def _with_unlike_ones_placed(poses: list[Pose], defoci: Sequence[float]) -> list[Pose]:
+def _with_unlike_ones_placed(poses: list[Pose], series: ThroughFocus) -> list[Pose]:
     """Put frames that are like no other on the line through the others, over the defocus."""
-    sure = sorted((df, pose) for df, pose in zip(defoci, poses, strict=True) if pose.likeness >= UNLIKE)
+    sure = sorted((df, pose) for df, pose in zip(series.defoci, poses, strict=True) if pose.likeness >= UNLIKE)
     at = [df for df, _ in sure]
+    farthest = max(abs(df) for df in series.defoci)
 
-    def between(df: float, name: str) -> float:
-        return float(np.interp(df, at, [getattr(pose, name) for _, pose in sure]))
+    def placed(number: int, pose: Pose) -> Pose:
+        df = series.defoci[number]
+        if pose.likeness >= UNLIKE:
+            return pose
+        if abs(df) > farthest / 2:
+            raise Unsuitable(
+                f"frame {number}, at {df * 1e6:g} um, is like no other (correlation {pose.likeness:.2f}). Does it show "
+                "the same place? Leave it out, or align the series elsewhere and say that it is"
+            )
+        line = {name: float(np.interp(df, at, [getattr(p, name) for _, p in sure])) for name in PLACE}
+        return replace(pose, **line)
 
-    return [
-        pose
-        if pose.likeness >= UNLIKE
-        else replace(pose, **{name: between(df, name) for name in ("down", "right", "turn_deg", "zoom")})
-        for df, pose in zip(defoci, poses, strict=True)
-    ]
+    return [placed(number, pose) for number, pose in enumerate(poses)]
 
 
 def common(shape: tuple[int, int], poses: Sequence[Pose]) -> tuple[slice, slice]:

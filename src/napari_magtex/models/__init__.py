@@ -1,1 +1,1 @@
-"""Shipped weights, a card for each, and the store."""
+"""Shipped weights, a card for each, the store, and checkpoints of trainings."""

@@ -52,13 +52,17 @@ def library_folder(seed: int = 0) -> Path:
     return cache_folder() / "states" / f"recipes{VERSION}-seed{seed}"
 
 
-def load_library(folder: Path | None = None, *, split: str | None = None) -> list[Simulation]:
-    """Read every simulation of a library, or of one of its splits."""
+def load_library(
+    folder: Path | None = None, *, split: str | None = None, only: State | None = None
+) -> list[Simulation]:
+    """Read every simulation of a library, or of one of its splits, or of one state."""
     simulations = []
     for path in sorted((folder or library_folder()).glob("*.npz")):
         with np.load(path, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
             state, lattice = State(about["state"]), Lattice(about["lattice"])
+            if only not in (None, state):
+                continue
             for m, index, kT in zip(stored["m"], stored["index"].tolist(), stored["kT"].tolist(), strict=True):
                 own = _SPLITS[index % len(_SPLITS)]
                 if split in (None, own):

@@ -68,7 +68,7 @@ class Choice(QComboBox):
 
 
 class LayerChoice(Choice):
-    """The layers of one kind that a viewer holds; the choice stays on its layer while others come, go or are renamed.
+    """The layers of a kind that a viewer holds; the choice stays on its layer while others come, go or are renamed.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class LayerChoice(Choice):
         Caption of the entry that means no layer; without it the newest layer is chosen where the choice has gone.
     """
 
-    def __init__(self, viewer: Viewer, kind: type[Layer], *, none: str | None = None) -> None:
+    def __init__(self, viewer: Viewer, kind: type[Layer] | tuple[type[Layer], ...], *, none: str | None = None) -> None:
         super().__init__()
         self._viewer, self._kind, self._none = viewer, kind, none
         events = viewer.layers.events

@@ -263,6 +263,5 @@ def _heatmap(named: Named, state: State | None, load: Callable[[], Classifier]) 
     yield Progress(0, 0, "looking where the network looked")
     state, classifier, picture = State(state or named.verdict.state), load(), named.view.picture()
     values = attention(picture, classifier, state)
-    mask = named.view.region.mask if named.view.region else None
     cell = classifier.cam_stride / enlargement(picture.shape, classifier.size)
-    yield Heatmap(named.view, state, values if mask is None else values * mask, cell)
+    yield Heatmap(named.view, state, values * picture.inside, cell)

@@ -55,12 +55,12 @@ CAPTIONS = {  # of a key: what stands before it, the unit in the window, and how
     "calibration": ("… for intervals", "", 1.0),
     "test": ("… to test", "", 1.0),
 }
-ONLY_FOR = {  # keys that matter to one contrast alone
-    "colour_map": Contrast.SPIN,
-    "defocus_um": Contrast.LORENTZ,
-    "voltage_kV": Contrast.LORENTZ,
-    "dose_e_per_px": Contrast.LORENTZ,
-    "noise": Contrast.KERR,
+ONLY_FOR = {  # keys that matter to some contrasts alone
+    "colour_map": (Contrast.SPIN,),
+    "defocus_um": (Contrast.LORENTZ,),
+    "voltage_kV": (Contrast.LORENTZ,),
+    "dose_e_per_px": (Contrast.LORENTZ,),
+    "noise": (Contrast.KERR, Contrast.WHEEL),
 }
 ELSEWHERE = {"Ku": ("film", "Ku_kJ_per_m3"), "T": ("conditions", "temperature_K")}  # where a known one stands
 GROUPS = (("Conditions", "conditions"), ("Film", "film"), ("Picture", "picture"))
@@ -234,7 +234,7 @@ class ExperimentForm(QWidget):
         contrast = self.editors["picture", "contrast"].value
         for key, only in ONLY_FOR.items():
             rows, editor = self._rows[key]
-            rows.setRowVisible(editor, contrast == only)
+            rows.setRowVisible(editor, contrast in only)
         rows, editor = self._rows["easy_axis"]
         rows.setRowVisible(editor, self.constants["Ku"].value != 0)
         coarseness = self.coarseness()

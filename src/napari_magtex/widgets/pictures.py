@@ -9,9 +9,9 @@ import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_magtex.contributions import METADATA_KEY
+from napari_magtex.contributions import MASK_KEY, METADATA_KEY
 from napari_magtex.errors import UnusablePicture
-from napari_magtex.picture import Contrast, Picture, Region
+from napari_magtex.picture import GREY_TOLERANCE, Contrast, Picture, Region
 from napari_magtex.texture import Lattice, SpinTexture
 from napari_magtex.widgets.layers import linear_part, pixel_size_of, placed_on
 
@@ -21,6 +21,12 @@ DEFOCUS = "defocus_um"  # in acquisition data: a number, or a list with one for 
 def stack_shape(image: Image) -> tuple[int, ...]:
     """Return the lengths of the axes before rows and columns: () for one picture, (t,), (t, z), ..."""
     return tuple(_data(image).shape[: -3 if image.rgb else -2])
+
+
+def frame_shape(image: Image) -> tuple[int, int]:
+    """Return (ny, nx)."""
+    ny, nx = _data(image).shape[-3:-1] if image.rgb else _data(image).shape[-2:]
+    return int(ny), int(nx)
 
 
 def frame_count(image: Image) -> int:
@@ -56,12 +62,19 @@ def meta_of(image: Image) -> Mapping[str, Any]:
     return held if isinstance(held, Mapping) else {}
 
 
-def of_frame(meta: Mapping[str, Any], frame: int, frames: int) -> Mapping[str, Any]:
-    """Return what acquisition data say of one frame of so many: of a list of defoci its own."""
+def meta_of_frame(image: Image, frame: int, seen: Image | None = None) -> Mapping[str, Any]:
+    """Return what is known of one frame, of a list of defoci its own; ``seen`` is the layer that stands for it."""
+    meta = meta_of(seen or image)
     defoci = meta.get(DEFOCUS)
-    if isinstance(defoci, (list, tuple)) and len(defoci) == frames:
+    if isinstance(defoci, (list, tuple)) and len(defoci) == frame_count(image):
         return {**meta, DEFOCUS: defoci[frame]}
     return meta
+
+
+def mask_of(image: Image) -> NDArray[np.bool_] | None:
+    """Return where nothing may be analysed in any frame of a layer, (ny, nx), as Clean frame left it."""
+    mask = meta_of(image).get(MASK_KEY)
+    return None if mask is None else np.asarray(mask, dtype=bool)
 
 
 def contrast_of(image: Image) -> Contrast | None:
@@ -110,7 +123,7 @@ def picture_of(
     Raises
     ------
     UnusablePicture, BadRegion
-        The frame holds nothing to analyse, or the region leaves it.
+        The frame holds nothing to analyse, or the region leaves it; or all of it is masked.
     """
     if not 0 <= frame < frame_count(image):
         raise UnusablePicture(f"{image.name} has {frame_count(image)} frames: there is no frame {frame}")
@@ -124,9 +137,31 @@ def picture_of(
         pixel_size=pixel_size or pixel_size_of(seen),
         name=source_name(image),
         frame=frame,
-        meta=of_frame(meta_of(seen), frame, frame_count(image)),
+        meta={key: value for key, value in meta_of_frame(image, frame, seen).items() if key != MASK_KEY},
+        mask=mask_of(seen),
     )
     return picture if roi is None else picture.crop(roi)
+
+
+class GreyFrames(Sequence[NDArray[Any]]):
+    """The frames of a layer, (ny, nx) each, read when they are asked for; grey ones stored as colour become grey."""
+
+    def __init__(self, image: Image) -> None:
+        self._data, self._rgb, self._stack, self._name = _data(image), image.rgb, stack_shape(image), image.name
+
+    def __len__(self) -> int:
+        return int(np.prod(self._stack, dtype=int))
+
+    def __getitem__(self, number: Any) -> Any:
+        frame = _own_copy(self._data[tuple(np.unravel_index(number, self._stack))])
+        if not self._rgb:
+            return frame
+        colours = frame[..., :3].astype(np.float32)
+        grey = colours.mean(axis=2)
+        full = float(np.iinfo(frame.dtype).max) if np.issubdtype(frame.dtype, np.integer) else 1.0
+        if np.abs(colours - grey[..., None]).max() > GREY_TOLERANCE * full:
+            raise UnusablePicture(f"{self._name} is a colour picture: frames of a microscope are grey")
+        return grey
 
 
 def as_analysed(image: Image, frame: int) -> tuple[Image, int]:

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_magtex.contributions import MASK_KEY
 from napari_magtex.errors import MagtexError, UncalibratedPicture, Unsuitable, UnusablePicture
 from napari_magtex.imaging.reconstruction import BRIGHTEST, T_NM, Method, wheel_legend
 from napari_magtex.imaging.through_focus import ThroughFocus
@@ -29,7 +30,7 @@ from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.focus import SignPicture, pixmap
 from napari_magtex.widgets.fold import Fold
 from napari_magtex.widgets.layers import flat, pixel_size_of, placed_on
-from napari_magtex.widgets.pictures import meta_of
+from napari_magtex.widgets.pictures import mask_of, meta_of
 from napari_magtex.widgets.reconstructing import Aligning, Found, Other, Question, found_of
 from napari_magtex.widgets.series_table import Row, SeriesTable
 from napari_magtex.widgets.worker import tell
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
+    from napari_magtex.picture import Picture
     from napari_magtex.results import Result
 
 METHODS = {"Transport of intensity (TIE)": Method.TIE, "Least squares": Method.LEAST_SQUARES}
@@ -195,12 +197,14 @@ class ReconstructDock(Dock):
         defoci = table.defoci()
         if self.voltage.value() <= 0:
             raise Unsuitable("the frames do not tell the acceleration voltage: type it in kV")
+        masks = [mask for row in table.rows if (mask := mask_of(row.image)) is not None and mask.shape == row.shape]
         mirror = other.mirror if other is not None else (slice(None), slice(None))
         return ThroughFocus(
             [row.pixels[mirror] for row in table.rows],
             defoci,
             self._pixel_size(table.rows),
             self.voltage.value() * 1e3,
+            mask=None if not masks else np.logical_or.reduce(masks)[mirror],
             periodic=self.periodic.isChecked(),
         )
 
@@ -235,7 +239,7 @@ class ReconstructDock(Dock):
             if (picture := pictures.get(file)) is None:
                 continue
             limits = (-full, full) if file.startswith("induction") else _limits(picture.pixels)
-            says = None if picture.contrast is None else {"contrast": str(picture.contrast), **picture.meta}
+            says = None if picture.contrast is None else _says(picture, found)
             rest = {key: value for key, value in looks.items() if key != "name"}
             self.add_result(
                 picture.pixels,
@@ -251,8 +255,7 @@ class ReconstructDock(Dock):
             limits = (0, full / self.thickness.value())
             name = f"|B| (T): {image.name}"
             self.add_result(size, name, placement, colormap="magma", contrast_limits=limits, visible=False)
-        says = {"contrast": str(wheel.contrast), **wheel.meta}
-        self.add_result(wheel.pixels, f"induction: {image.name}", placement, says=says, rgb=True)
+        self.add_result(wheel.pixels, f"induction: {image.name}", placement, says=_says(wheel, found), rgb=True)
         side = LEGEND * min(ny, nx)
         step = side / LEGEND_PX
         corner = (found.origin[0] + step / 2, found.origin[1] + nx + GAP * min(ny, nx) + step / 2)
@@ -306,6 +309,12 @@ class ReconstructDock(Dock):
         if self.found is None:
             raise UnusablePicture("nothing is reconstructed yet: press Reconstruct first")
         write_spin_pictures(path, self.found.pictures())
+
+
+def _says(picture: Picture, found: Found) -> dict[str, Any]:
+    """Return what a frame's file would say of a result, and where nothing may be analysed in it."""
+    mask = found.reconstruction.mask
+    return {"contrast": str(picture.contrast), **picture.meta} | ({} if mask is None else {MASK_KEY: mask})
 
 
 def _poses(found: Found) -> str:

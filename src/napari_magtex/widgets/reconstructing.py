@@ -128,7 +128,10 @@ def found_of(question: Question, images: Sequence[Image]) -> Iterator[Progress |
     flipped = question.other is not Other.REFERENCE
     magnetic, electrostatic = part_phases(*phases, flipped=flipped)
     settings = {**one.found.settings, "second_series": question.other.value}
-    reconstruction = replace(one.found, phase=magnetic - magnetic.mean(), settings=settings, mask=None)
+    top, left = origin[0] - one.rows.start, origin[1] - one.columns.start
+    ny, nx = magnetic.shape
+    mask = None if one.found.mask is None else one.found.mask[top : top + ny, left : left + nx]
+    reconstruction = replace(one.found, phase=magnetic - magnetic.mean(), settings=settings, mask=mask)
     yield Found(reconstruction, image, origin, question.series.defoci, one.poses, electrostatic - electrostatic.mean())
 
 

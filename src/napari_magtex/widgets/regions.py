@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_magtex.errors import BadRegion
 from napari_magtex.picture import Region
 from napari_magtex.widgets.layers import Units, to_pixels
+from napari_magtex.widgets.pictures import frame_shape
 
 if TYPE_CHECKING:
     from napari.layers import Image, Shapes
@@ -48,15 +49,9 @@ def _regions(shapes: Shapes, image: Image, world_units: Units | None) -> Iterato
         corners = np.asarray(vertices, dtype=np.float64)
         outline = to_pixels(_ellipse(corners) if kind == "ellipse" else corners, shapes, image, world_units)[:, -2:]
         try:
-            yield _region(outline, _picture_shape(image))
+            yield _region(outline, frame_shape(image))
         except BadRegion as error:
             raise BadRegion(f"shape {number} of {shapes.name}: {error}") from error
-
-
-def _picture_shape(image: Image) -> tuple[int, int]:
-    data = image.data[0] if image.multiscale else image.data
-    ny, nx = data.shape[-3:-1] if image.rgb else data.shape[-2:]
-    return ny, nx
 
 
 def _region(outline: NDArray[np.float64], shape: tuple[int, int]) -> Region:

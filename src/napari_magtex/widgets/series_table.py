@@ -16,7 +16,7 @@ from napari_magtex.errors import Unsuitable
 from napari_magtex.widgets.choices import RESULT_KEY, Choice
 from napari_magtex.widgets.dock import button_row, row_of, wrapped_label
 from napari_magtex.widgets.focus import UNITS, in_words
-from napari_magtex.widgets.pictures import DEFOCUS, frame_count, frame_index, meta_of, of_frame
+from napari_magtex.widgets.pictures import DEFOCUS, frame_count, frame_index, meta_of, meta_of_frame
 from napari_magtex.widgets.worker import tell
 
 if TYPE_CHECKING:
@@ -47,9 +47,14 @@ class Row:
 
     @property
     def pixels(self) -> Any:
-        """The frame (ny, nx), of a lazy layer not read."""
+        """The frame (ny, nx); of a lazy layer it is not read."""
         data = self.image.data[0] if self.image.multiscale else self.image.data
         return data[frame_index(self.image, self.frame)]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(ny, nx)."""
+        return tuple(self.pixels.shape)
 
 
 class SeriesTable(QWidget):
@@ -192,7 +197,7 @@ class SeriesTable(QWidget):
 def _row_of(image: Image, frame: int) -> Row:
     """Return the row of a frame with the defocus that its file tells, in our sign or the vendor's."""
     told: Sequence[tuple[Any, bool]] = (
-        (of_frame(meta_of(image), frame, frame_count(image)).get(DEFOCUS), False),
+        (meta_of_frame(image, frame).get(DEFOCUS), False),
         (meta_of(image).get(VENDORS), True),
     )
     for defocus, of_vendor in told:

@@ -1,0 +1,1 @@
+"""Skyrmions in frames of microscopes: found one by one, counted and measured."""
