@@ -256,6 +256,7 @@ class TestLorentz:
         assert code == 0
         assert "4 x 4" in out
         assert "lorentz" in out
+        assert "200 kV, defocus 500 um" in out
 
     def test_underfocus_and_overfocus_are_each_others_opposite(self, folder, magtex):
         for defocus in ("50", "-50"):

@@ -16,6 +16,7 @@ MENUS = {
         "napari-magtex.check",
         "napari-magtex.hysteresis",
     },
+    "napari-magtex.lorentz": {"napari-magtex.simulate_frame", "napari-magtex.reconstruct"},
     "napari/layers/filter": {"napari-magtex.clean"},
     "napari/layers/data": {"napari-magtex.read_calibration"},
     "napari/layers/visualize": {"napari-magtex.show_components", "napari-magtex.show_vectors"},
@@ -35,6 +36,7 @@ def test_every_menu_that_we_use_takes_contributions(manifest) -> None:
     from napari._app_model.constants import MenuId
 
     known = {str(menu) for menu in MenuId.contributables()}
+    known |= {submenu.id for submenu in manifest.contributions.submenus}
     assert set(manifest.contributions.menus) <= known  # napari drops what it does not know, without a word
 
 
@@ -48,6 +50,14 @@ def test_the_menus_hold_our_commands(manifest, make_napari_viewer) -> None:
         assert commands <= found
 
 
+def test_lorentz_tem_is_a_submenu_of_transform(manifest, make_napari_viewer) -> None:
+    from napari._app_model import get_app_model
+
+    make_napari_viewer()
+    found = {getattr(item, "submenu", None) for item in get_app_model().menus.get_menu("napari/layers/transform")}
+    assert "napari-magtex.lorentz" in found
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -58,6 +68,8 @@ def test_the_menus_hold_our_commands(manifest, make_napari_viewer) -> None:
         "New experiment…",
         "Check by simulation…",
         "Predict hysteresis…",
+        "Simulate frame…",
+        "Reconstruct series…",
         "Clean frame…",
     ],
 )

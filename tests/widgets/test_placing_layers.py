@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_magtex.widgets.layers import pixel_size_of, placed_on, to_pixels, units_disagree
+from napari_magtex.widgets.layers import flat, pixel_size_of, placed_on, to_pixels, units_disagree
 
 
 def tangled(ndim: int, **more: object) -> Image:
@@ -35,6 +35,16 @@ def test_a_pixel_of_the_new_layer_lies_where_its_pixel_of_the_input_lies(ndim, o
         mine[-2:] = y, x
         theirs[-2:] = origin[0] + step[0] * y, origin[1] + step[1] * x
         np.testing.assert_allclose(new.data_to_world(mine), layer.data_to_world(theirs), atol=1e-9)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_a_flat_layer_lies_under_every_frame_of_a_stack_where_its_pixels_lie(ndim) -> None:
+    layer = tangled(ndim)
+    new = Image(np.zeros((6, 6)), **flat(placed_on(layer, origin=(5, 7), step=(2, 2))))
+    for y, x in [(0, 0), (3, 0), (2, 5)]:
+        theirs = np.ones(ndim)
+        theirs[-2:] = 5 + 2 * y, 7 + 2 * x
+        np.testing.assert_allclose(new.data_to_world((y, x)), layer.data_to_world(theirs)[-2:], atol=1e-9)
 
 
 def test_a_result_of_one_frame_shows_on_that_frame_alone() -> None:

@@ -13,8 +13,9 @@ from napari_magtex.errors import MagtexError
 
 
 def info(paths: Paths) -> None:
-    """Tell what files hold: frames, size, pixel size, contrast."""
+    """Tell what files hold: frames, size, pixel size, contrast, how they were taken."""
     from napari_magtex.inputs import open_inputs
+    from napari_magtex.io.acquisition import in_words
 
     def answer(path: str, report: Report) -> list[list[str]]:
         rows = []
@@ -23,11 +24,13 @@ def info(paths: Paths) -> None:
             size = times(f"{d * 1e9:.4g}" for d in picture.pixel_size[::-1]) if picture.pixel_size else "unknown"
             cells = times(texture.shape[::-1]) if texture else ""
             contrast = str(picture.contrast or "not told")
-            rows.append([path, str(picture.frame), times(picture.shape[::-1]), size, contrast, cells])
+            taken = in_words(picture.meta)
+            rows.append([path, str(picture.frame), times(picture.shape[::-1]), size, contrast, cells, taken])
         return rows
 
     rows, code = answer_each(paths, answer)
-    show(("file", "frame", "pixels (x, y)", "pixel size (nm)", "contrast", "cells (x, y, z)"), rows)
+    columns = ("file", "frame", "pixels (x, y)", "pixel size (nm)", "contrast", "cells (x, y, z)", "acquisition")
+    show(columns, rows)
     if code:
         raise typer.Exit(code)
 

@@ -135,13 +135,15 @@ def reconstruct(
         with progress_bar() as report:
             from napari_magtex.imaging.reconstruction import reconstruct as reconstructing
             from napari_magtex.imaging.registration import align
+            from napari_magtex.io.spin_png import write_spin_pictures
 
             if len(series) > 1 and not (aligned or periodic):
                 series, _ = drain(align(series), report)
             found = drain(reconstructing(series, method.value, cutoff=cutoff and cutoff * 1e-9, device=device), report)
         for note in found.notes:
             typer.echo(f"warning: {note}", err=True)
-        _write(found, out)
+        for path in write_spin_pictures(out, found.pictures()):
+            wrote(path)
         _summarise(found, thickness)
 
 
@@ -184,27 +186,6 @@ def _series(
         raise UncalibratedPicture("the pixel size is unknown: give it with --pixel-size NM")
     pixels = [recording.pixels[index] for recording, index in recordings]
     return ThroughFocus(pixels, tuple(df * 1e-6 for df in defoci), size, float(kilovolts) * 1e3, periodic=periodic)
-
-
-def _write(found: Reconstruction, out: Path) -> None:
-    import numpy as np
-
-    from napari_magtex.imaging.reconstruction import T_NM
-    from napari_magtex.io.spin_png import write_spin_picture
-    from napari_magtex.picture import Contrast, Picture
-
-    x, y = found.induction / T_NM
-    out.mkdir(parents=True, exist_ok=True)
-    for name, pixels, contrast, unit in (
-        ("phase.tif", found.phase, Contrast.PHASE, "rad"),
-        ("induction_x.tif", x, None, "T nm"),
-        ("induction_y.tif", y, None, "T nm"),
-    ):
-        meta = {"quantity": name.removesuffix(".tif"), "value_unit": unit, **found.settings}
-        write_spin_picture(out / name, Picture(pixels.astype(np.float32), contrast, found.pixel_size, meta=meta))
-        wrote(out / name)
-    write_spin_picture(out / "colour.png", found.wheel())
-    wrote(out / "colour.png")
 
 
 def _summarise(found: Reconstruction, thickness: float | None) -> None:

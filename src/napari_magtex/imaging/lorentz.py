@@ -76,8 +76,8 @@ def lorentz_frame(
     limit = optics.aliases_above((phase.shape[0], phase.shape[1]), cell[1:])
     if abs(optics.defocus) > limit:
         warnings.warn(
-            f"a defocus of {abs(optics.defocus) * 1e6:.3g} um aliases on {nx} x {ny} pixels of this size, which carry "
-            f"up to {limit * 1e6:.3g} um: take a larger texture",
+            f"a defocus of {abs(optics.defocus) * 1e6:.4g} um aliases on {nx} x {ny} pixels of this size, which carry "
+            f"up to {limit * 1e6:.4g} um: take a larger texture",
             stacklevel=2,
         )
     pixels = fresnel(phase[None], cell[1:], optics, **tilt)[0][film].numpy()

@@ -60,6 +60,19 @@ class Reconstruction:
         """(B_x t, B_y t), (2, ny, nx) in T m, x right and y up; over the film's thickness t it is B in T."""
         return induction_of(self.phase, self.pixel_size)
 
+    def pictures(self) -> dict[str, Picture]:
+        """Return what is kept of it, by the names of the files: phase, both components of B t in T nm, the wheel."""
+        x, y = self.induction / T_NM
+        found = {}
+        for name, pixels, contrast, unit in (
+            ("phase", self.phase, Contrast.PHASE, "rad"),
+            ("induction_x", x, None, "T nm"),
+            ("induction_y", y, None, "T nm"),
+        ):
+            meta = {"quantity": name, "value_unit": unit, **self.settings}
+            found[f"{name}.tif"] = Picture(pixels.astype(np.float32), contrast, self.pixel_size, meta=meta)
+        return found | {"colour.png": self.wheel()}
+
     def wheel(self, full: float | None = None) -> Picture:
         """Draw the induction in colours: hue is its direction as MuMax3 has it, brightness its size up to ``full`` T m.
 
@@ -130,8 +143,8 @@ def limits(series: ThroughFocus) -> Iterator[str]:
     if ratio > HOLDS_BELOW:
         most = HOLDS_BELOW * period**2 / (math.pi * series.wavelength)
         yield (
-            f"{abs(series.defoci[far]) * 1e6:.3g} um is much defocus for a period of {period * 1e9:.3g} nm: TIE holds "
-            f"up to about {most * 1e6:.3g} um and blurs what is finer. Least squares fits any defocus"
+            f"{abs(series.defoci[far]) * 1e6:.4g} um is much defocus for a period of {period * 1e9:.3g} nm: TIE holds "
+            f"up to about {most * 1e6:.4g} um and blurs what is finer. Least squares fits any defocus"
         )
     if len(series) == 1:
         yield (

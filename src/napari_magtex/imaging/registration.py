@@ -7,7 +7,7 @@ turned over from underfocus to overfocus. So pictures are compared by the size o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,7 +75,7 @@ def align(
         yield Progress(number + 1, len(series), "aligning frames")
     poses = _with_unlike_ones_placed(poses, series)
     frames = [undone(series.intensity(number), pose) for number, pose in enumerate(poses)]
-    rows, columns = _common(series.shape, poses)
+    rows, columns = common(series.shape, poses)
     mask = None if series.mask is None else series.mask[rows, columns]
     yield replace(series, frames=[frame[rows, columns] for frame in frames], mask=mask), tuple(poses)
 
@@ -177,8 +177,14 @@ def _with_unlike_ones_placed(poses: list[Pose], series: ThroughFocus) -> list[Po
     return [placed(number, pose) for number, pose in enumerate(poses)]
 
 
-def _common(shape: tuple[int, int], poses: list[Pose]) -> tuple[slice, slice]:
-    """Return the rows and columns that every frame shows."""
+def common(shape: tuple[int, int], poses: Sequence[Pose]) -> tuple[slice, slice]:
+    """Return the rows and columns that every frame shows, to which `align` crops.
+
+    Raises
+    ------
+    Unsuitable
+        Less than half of a side is left.
+    """
     ny, nx = shape
     half = math.hypot(ny, nx) / 2
     lost = {"top": 0.0, "bottom": 0.0, "left": 0.0, "right": 0.0}

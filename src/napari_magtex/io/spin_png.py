@@ -97,6 +97,24 @@ def write_spin_picture(path: str | Path, picture: Picture) -> None:
         raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error
 
 
+def write_spin_pictures(folder: str | Path, pictures: Mapping[str, Picture]) -> list[Path]:
+    """Write pictures into a folder, which is made, by their names; return their paths.
+
+    Raises
+    ------
+    MagtexError
+        They cannot be written there.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MagtexError(f"{folder} cannot be made: {error.strerror or error}. Choose another folder") from error
+    for name, picture in pictures.items():
+        write_spin_picture(folder / name, picture)
+    return [folder / name for name in pictures]
+
+
 def _read_with_pillow(path: Path) -> Frames:
     from PIL import Image
 

@@ -9,23 +9,27 @@ from napari.layers import Image, Shapes
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 
 from napari_magtex.compute import Device
+from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import UnusablePicture
+from napari_magtex.io.acquisition import in_words
 from napari_magtex.picture import Contrast, Region
 from napari_magtex.widgets.layers import units_disagree
-from napari_magtex.widgets.pictures import as_analysed, contrast_of, frame_count, shown_frame
+from napari_magtex.widgets.pictures import as_analysed, contrast_of, frame_count, meta_of, shown_frame
 from napari_magtex.widgets.regions import regions_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-RESULT_KEY = "magtex result"  # in the metadata of a layer that an analysis added: nobody's input
+RESULT_KEY = "magtex result"  # in the metadata of a layer that an analysis added: an input only if it says of what kind
 CONTRASTS = {
     "Auto": None,
     "Spin picture": Contrast.SPIN,
     "Lorentz TEM": Contrast.LORENTZ,
     "Kerr, Faraday, XMCD": Contrast.KERR,
     "MFM": Contrast.MFM,
+    "Induction map (colour wheel)": Contrast.WHEEL,
+    "Electron phase (rad)": Contrast.PHASE,
 }
 DEVICES = {"Auto": Device.AUTO, "CPU": Device.CPU, "CUDA (NVIDIA)": Device.CUDA, "MPS (Apple)": Device.MPS}
 
@@ -83,7 +87,7 @@ class LayerChoice(Choice):
             self.value = viewer.layers.selection.active
 
     def _offers(self, layer: Layer | None) -> bool:
-        return isinstance(layer, self._kind) and RESULT_KEY not in layer.metadata
+        return isinstance(layer, self._kind) and (RESULT_KEY not in layer.metadata or METADATA_KEY in layer.metadata)
 
     def _refresh(self, _event: Any = None) -> None:
         # the newest first: it takes over where the chosen one has gone
@@ -101,8 +105,9 @@ class InputForm(QWidget):
         self.contrast = Choice(CONTRASTS)
         self.roi = LayerChoice(viewer, Shapes, none="None: the whole picture")
         self.frames = Choice()
-        self.note = QLabel()
-        self.note.setWordWrap(True)
+        self.note, self.taken = QLabel(), QLabel()
+        for label in (self.note, self.taken):
+            label.setWordWrap(True)
         self.rows = QFormLayout(self)
         self.rows.setContentsMargins(0, 0, 0, 0)
         self.rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -113,6 +118,7 @@ class InputForm(QWidget):
             ("Frames", self.frames),
         ):
             self.rows.addRow(caption, field)
+        self.rows.insertRow(1, "Taken at", self.taken)
         self.rows.addRow(self.note)
         self.layer.currentIndexChanged.connect(self._on_layer)
         viewer.layers.events.connect(self._on_units)
@@ -155,6 +161,8 @@ class InputForm(QWidget):
         count = frame_count(image) if image is not None else 1
         self.frames.offer({f"All {count}": True, "The one shown": False})
         self.rows.setRowVisible(self.frames, count > 1)
+        self.taken.setText(in_words(meta_of(image)) if image is not None else "")
+        self.rows.setRowVisible(self.taken, bool(self.taken.text()))
         self._on_units()
 
     def _on_units(self, _event: Any = None) -> None:

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError
-from napari_magtex.results import Estimate, Result, Verdict, write_csv, write_json
+from napari_magtex.results import Result, Verdict, write_csv, write_json
 from napari_magtex.widgets.classify import ClassifyDock
 from napari_magtex.widgets.dock import Dock
 from napari_magtex.widgets.estimate import EstimateDock
@@ -122,7 +122,7 @@ def differences(viewer: Viewer, states: ClassifyDock, constants: EstimateDock) -
     verdict: Verdict = states.results()[0]
     if (verdict.verdict, verdict.state) != ("state", truth["state"]):
         yield f"the verdict is {verdict.verdict}, {verdict.state}; the sample is {truth['state']}"
-    estimate: Estimate = constants.results()[0]
+    estimate = constants.rows[0].estimate
     names = ("A", "D", "Ms")
     if not set(names) & set(estimate.determined):  # the ranges alone hold any truth
         yield "none of A, D and Ms is determined"

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError
 from napari_magtex.widgets.choices import RESULT_KEY, InputForm
 from napari_magtex.widgets.worker import Runner, tell, warm_up
@@ -114,12 +115,32 @@ class Dock(QWidget):
         except OSError as error:
             raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
 
-    def add_result(self, data: Any, name: str, placement: Mapping[str, Any], **looks: Any) -> Image:
-        """Add an image layer that holds a result; one of the same name that an analysis added before gives way."""
+    def ask(self, question: QWidget) -> None:
+        """Ask something else than for a layer, contrast and region."""
+        self.form.hide()
+        asking = self.runner.parentWidget()
+        layout = asking.layout() if asking is not None else None
+        assert isinstance(layout, QVBoxLayout)
+        layout.insertWidget(layout.indexOf(self.runner), question)
+
+    def add_result(
+        self,
+        data: Any,
+        name: str,
+        placement: Mapping[str, Any],
+        *,
+        says: Mapping[str, Any] | None = None,
+        **looks: Any,
+    ) -> Image:
+        """Add an image layer that holds a result; one of the same name that an analysis added before gives way.
+
+        ``says`` is what a frame's file would say of it, its contrast first: then other analyses take it for an input.
+        """
         for layer in [old for old in self.viewer.layers if old.name == name and RESULT_KEY in old.metadata]:
             self.viewer.layers.remove(layer)
         chosen = set(self.viewer.layers.selection)
-        layer = Image(data, name=name, metadata={RESULT_KEY: name}, **placement, **looks)
+        metadata = {RESULT_KEY: name} | ({} if says is None else {METADATA_KEY: dict(says)})
+        layer = Image(data, name=name, metadata=metadata, **placement, **looks)
         self.viewer.add_layer(layer)
         if chosen:
             self.viewer.layers.selection = chosen  # a result does not take the selection from its input

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_magtex.estimate.experiment import Experiment
     from napari_magtex.estimate.predict import Estimator, ParameterMaps
     from napari_magtex.estimate.saliency import Saliency
-    from napari_magtex.results import Estimate
+    from napari_magtex.results import Estimate, Result
 
 KIND = "estimator"
 BY_CONTRAST = "The one for the contrast"
@@ -82,6 +82,14 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What an electron phase tells, of which no network is asked."""
+
+    area: Area
+    anchors: Anchors
+
+
+@dataclass(frozen=True)
 class Told:
     """What the answer for an area hangs on."""
 
@@ -101,6 +109,7 @@ class EstimateDock(Dock):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "Estimate parameters")
         self.rows: list[Row] = []
+        self.measured: list[Measured] = []
         self._opened: dict[str, Any] = {}
         self.estimator, self.device = FreshChoice(self._refresh_estimators), Choice(DEVICES)
         self._refresh_estimators()
@@ -185,6 +194,7 @@ class EstimateDock(Dock):
             for number, region in enumerate(regions, start=1)
         ]
         self.rows.clear()
+        self.measured.clear()
         self._show()
         return _estimates(areas, self.estimator.value, self.known.values, self.device.value)
 
@@ -193,13 +203,19 @@ class EstimateDock(Dock):
         if isinstance(answer, Told):
             self._add_attention(answer)
             return
+        if isinstance(answer, Measured):
+            self.measured.append(answer)
+            self._show_onward()
+            return
         self.rows.append(answer)
         self._show()
         if answer.maps is not None and self.maps.isChecked():
             self._add_maps(answer)
 
-    def results(self) -> list[Estimate]:
-        """Return the estimates, row by row."""
+    def results(self) -> Sequence[Result]:
+        """Return the estimates, row by row; of phases what was measured."""
+        if self.measured and not self.rows:
+            return [measured.anchors for measured in self.measured]
         if not self.rows:
             raise UnusablePicture("nothing is estimated yet: press Estimate parameters first")
         return [row.estimate for row in self.rows]
@@ -228,10 +244,12 @@ class EstimateDock(Dock):
         row = self.chosen()
         self.onward.setEnabled(row is not None)
         self.onward.setToolTip("" if row else "Select a row of the table")
-        told = row.anchors.rows() if row and row.anchors else []
-        self.anchors.setText("Without the network: " + "; ".join(f"{caption}: {text}" for caption, text, _ in told))
-        self.anchors.setToolTip("<br>".join(f"{caption}: {how}" for caption, _, how in told))
-        self.anchors.setVisible(bool(told))
+        told = [("", row.anchors)] if row and row.anchors else []
+        told += [(_of_phase(measured.area), measured.anchors) for measured in self.measured]
+        lines = [(start, found.rows()) for start, found in told if found.rows()]
+        self.anchors.setText("<br>".join(f"{start or 'Without the network'}: {_said(rows)}" for start, rows in lines))
+        self.anchors.setToolTip("<br>".join(f"{caption}: {how}" for _, rows in lines for caption, _, how in rows))
+        self.anchors.setVisible(bool(lines))
 
     def _on_attention(self, _checked: bool = False) -> None:
         if (row := self.chosen()) and row.maps is None:
@@ -303,6 +321,15 @@ def _label(number: int, count: int) -> str:
     return f", region {number}" if count > 1 else ""
 
 
+def _of_phase(area: Area) -> str:
+    """Say whose phase was measured."""
+    return f"The phase of {area.image.name}{area.label}, without a network"
+
+
+def _said(rows: Sequence[tuple[str, str, str]]) -> str:
+    return "; ".join(f"{caption}: {text}" for caption, text, _ in rows)
+
+
 def _spread(maps: ParameterMaps | None) -> dict[str, float]:
     """Return the standard deviation of each parameter over the windows."""
     if maps is None:
@@ -318,8 +345,8 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _estimates(
     areas: Sequence[Area], chosen: str | Path | None, known: Mapping[str, float], device: Device
-) -> Iterator[Progress | Row]:
-    """Estimate area by area; of a texture by its torque balance too, as a whole.
+) -> Iterator[Progress | Row | Measured]:
+    """Estimate area by area; of a texture by its torque balance too, as a whole; of a phase only measure.
 
     What one area or method refuses does not lose the others, and is told at the end.
     """
@@ -336,8 +363,12 @@ def _estimates(
             picture = area.picture()
             if estimator is None:
                 contrast = picture.contrast or _contrast_of(picture, device)
-                estimator = Estimator.load(chosen or _default_estimator(contrast), device=device)
+                seen = Contrast.LORENTZ if contrast is Contrast.PHASE else contrast  # the film is that of its frames
+                estimator = Estimator.load(chosen or _default_estimator(seen), device=device)
             picture = replace(picture, contrast=contrast)
+            if contrast is Contrast.PHASE:
+                yield Measured(area, anchors(picture, estimator.experiment))
+                continue
             for step in estimate(picture, estimator, known=known):
                 if isinstance(step, Progress):
                     yield Progress(done * step.total + step.done, count * step.total, step.what)

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLineEdit, QWidget
 
 from napari_magtex import __version__
 from napari_magtex.compute import Device, Progress
@@ -45,7 +45,6 @@ class HysteresisDock(Dock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "Predict hysteresis")
-        self.form.hide()  # a loop is that of a film: no layer is asked for
         self.band: LoopBand | None = None
         self.taken_of: Experiment | None = None  # that of the loop shown
         self.constants, self.device = ConstantsForm(), Choice(DEVICES)
@@ -62,10 +61,7 @@ class HysteresisDock(Dock):
         self.moment.setPlaceholderText("not measured")
         self.unit.setMinimumContentsLength(4)
         self.volume = wrapped_label()
-        asking = self.runner.parentWidget()
-        layout = asking.layout() if asking is not None else None
-        assert isinstance(layout, QVBoxLayout)
-        layout.insertWidget(layout.indexOf(self.runner), self._question())
+        self.ask(self._question())
 
         self.figures, self.notes = wrapped_label(), wrapped_label()
         self.chart, self.saving = LoopChart(self.viewer), self.save_row("csv", "json", "png")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +52,17 @@ def placed_on(layer: Layer, *, origin: Sequence[float] = (), step: Sequence[floa
         "units": layer.units,
         "axis_labels": layer.axis_labels,
     }
+
+
+def flat(placement: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keywords of `placed_on` for a layer of rows and columns alone, which then lies under every frame."""
+    placed = dict(placement)
+    for name in ("scale", "translate", "units", "axis_labels"):
+        placed[name] = placed[name][-2:]
+    placed["rotate"] = np.asarray(placed["rotate"])[-2:, -2:]
+    placed["shear"] = np.asarray(placed["shear"])[-1:]  # of its upper triangle, row by row, the last
+    placed["affine"] = np.asarray(placed["affine"])[-3:, -3:]
+    return placed
 
 
 def linear_part(layer: Layer) -> NDArray[np.float64]:

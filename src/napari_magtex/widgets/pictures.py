@@ -15,6 +15,8 @@ from napari_magtex.picture import GREY_TOLERANCE, Contrast, Picture, Region
 from napari_magtex.texture import Lattice, SpinTexture
 from napari_magtex.widgets.layers import linear_part, pixel_size_of, placed_on
 
+DEFOCUS = "defocus_um"  # in acquisition data: a number, or a list with one for each frame; positive is underfocus
+
 
 def stack_shape(image: Image) -> tuple[int, ...]:
     """Return the lengths of the axes before rows and columns: () for one picture, (t,), (t, z), ..."""
@@ -58,6 +60,15 @@ def meta_of(image: Image) -> Mapping[str, Any]:
     if isinstance(held, SpinTexture):
         return held.meta
     return held if isinstance(held, Mapping) else {}
+
+
+def meta_of_frame(image: Image, frame: int, seen: Image | None = None) -> Mapping[str, Any]:
+    """Return what is known of one frame, of a list of defoci its own; ``seen`` is the layer that stands for it."""
+    meta = meta_of(seen or image)
+    defoci = meta.get(DEFOCUS)
+    if isinstance(defoci, (list, tuple)) and len(defoci) == frame_count(image):
+        return {**meta, DEFOCUS: defoci[frame]}
+    return meta
 
 
 def mask_of(image: Image) -> NDArray[np.bool_] | None:
@@ -126,7 +137,7 @@ def picture_of(
         pixel_size=pixel_size or pixel_size_of(seen),
         name=source_name(image),
         frame=frame,
-        meta={key: value for key, value in meta_of(seen).items() if key != MASK_KEY},
+        meta={key: value for key, value in meta_of_frame(image, frame, seen).items() if key != MASK_KEY},
         mask=mask_of(seen),
     )
     return picture if roi is None else picture.crop(roi)
