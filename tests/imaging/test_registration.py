@@ -42,6 +42,14 @@ def test_shift_turn_and_magnification_are_found_together(frames_of):
     assert pose.zoom == pytest.approx(1.02, abs=0.002)
 
 
+@pytest.mark.parametrize("dose", [60, 300])
+def test_noise_alone_turns_and_magnifies_nothing(frames_of, dose):
+    for seed in range(3):
+        under, over = (frames_of([df], dose=dose, seed=seed + n)[0] for n, df in ((0, -200e-6), (9, 200e-6)))
+        pose = pose_of(under, over)
+        assert (pose.turn_deg, pose.zoom) == (0, 1)
+
+
 def test_a_turn_is_counter_clockwise_on_the_screen():
     frame = np.zeros((65, 65))
     frame[32, 40:60] = 1  # a line from the middle to the right

@@ -118,6 +118,9 @@ def reconstruct(
         float | None, typer.Option(parser=positive, metavar="NM", help="TIE damps longer waves. Default: 6 periods.")
     ] = None,
     aligned: Annotated[bool, typer.Option("--aligned", help="The frames lie over each other already.")] = False,
+    shift_only: Annotated[
+        bool, typer.Option("--shift-only", help="They are shifted, but neither turned nor magnified.")
+    ] = False,
     periodic: Annotated[bool, typer.Option("--periodic", help="What they show goes on periodically.")] = False,
     thickness: Annotated[
         float | None, typer.Option(parser=positive, metavar="NM", help="Of the film, which makes B of B t.")
@@ -138,7 +141,7 @@ def reconstruct(
             from napari_magtex.io.spin_png import write_spin_pictures
 
             if len(series) > 1 and not (aligned or periodic):
-                series, _ = drain(align(series), report)
+                series, _ = drain(align(series, turn_and_zoom=not shift_only), report)
             found = drain(reconstructing(series, method.value, cutoff=cutoff and cutoff * 1e-9, device=device), report)
         for note in found.notes:
             typer.echo(f"warning: {note}", err=True)

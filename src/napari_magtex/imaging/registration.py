@@ -22,6 +22,7 @@ FINE = 20  # parts of a pixel to which a shift is found
 SIDE = 384  # pixels: turn and magnification are looked for in pictures no larger
 TURN, ZOOM = 1.0, 0.01  # degrees and relative: where the search begins to look beside none
 LARGEST_TURN, LARGEST_ZOOM = 10.0, 0.15
+CLEARLY = 1.01  # times as high a correlation is needed to believe in a turn or a magnification
 UNLIKE = 0.3  # correlation below which two frames are taken to have nothing in common but noise
 PLACE = ("down", "right", "turn_deg", "zoom")
 
@@ -104,7 +105,9 @@ def pose_of(frame: NDArray[np.floating], reference: NDArray[np.floating], *, tur
             method="Nelder-Mead",
             options={"initial_simplex": corners, "xatol": 0.02, "fatol": 1e-5, "maxfev": 80},
         )
-        if found.fun < unlike(np.zeros(2)) * 1.002:  # higher by more than chance makes it
+        # between pixels a frame is smoothed, which by itself makes noisy ones more alike: so it is for comparison
+        by_chance = _shift(undone(small, Pose(down=0.5, right=0.5)), like, 4)[2]
+        if found.fun < -CLEARLY * max(by_chance, -unlike(np.zeros(2))):
             turn, zoom = TURN * float(found.x[0]), math.exp(ZOOM * float(found.x[1]))
     down, right, likeness = _shift(undone(frame, Pose(turn_deg=turn, zoom=zoom)), reference, FINE)
     return Pose(down, right, turn, zoom, likeness)
