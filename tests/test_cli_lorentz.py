@@ -65,6 +65,9 @@ def test_what_is_written_says_what_it_is(frames, magtex, tmp_path):
     assert "wheel" in out
     assert "phase" in out
     assert out.count("4 x 4") == 2
+    code, _, err = magtex("estimate", tmp_path / "phase.tif")
+    assert code == 1
+    assert "estimate the colour wheel" in err
 
 
 def test_frames_that_say_nothing_are_told_about(bare, magtex, tmp_path):

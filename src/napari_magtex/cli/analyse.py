@@ -230,6 +230,7 @@ def estimate(
     from napari_magtex.classify.predict import classify as verdicts_of
     from napari_magtex.cli.maps import Folder
     from napari_magtex.estimate.anchors import anchors as anchors_of
+    from napari_magtex.estimate.estimator import default_estimator
     from napari_magtex.estimate.predict import Estimator
     from napari_magtex.estimate.predict import estimate as estimate_windows
     from napari_magtex.estimate.saliency import saliency
@@ -311,16 +312,6 @@ def write_anchors(measured: Sequence[Anchors], path: Path) -> int:
 def cut(picture: Picture, regions: Sequence[Region] | None) -> list[Picture]:
     """Return the regions of a picture, or the whole of it."""
     return [picture.crop(region) for region in regions] if regions else [picture]
-
-
-def default_estimator(contrast: Contrast | None) -> str:
-    """Return the shipped estimator of a contrast."""
-    from napari_magtex.models.store import shipped
-
-    name = f"fege-{contrast}"
-    if name not in shipped():
-        raise Unsuitable(f"no estimator for {contrast} pictures is shipped: train one and name it with --estimator")
-    return name
 
 
 def known_estimator(name: str) -> None:

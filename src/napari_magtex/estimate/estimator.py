@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_magtex import __version__
 from napari_magtex.compute import Device, Progress, drain, torch_device
-from napari_magtex.errors import BadExperiment, ModelUnavailable
+from napari_magtex.errors import BadExperiment, ModelUnavailable, Unsuitable
 from napari_magtex.estimate.answer import Answer, mesh_of
 from napari_magtex.estimate.calibration import Familiar, Intervals
 from napari_magtex.estimate.channels import CHANNELS, Channels
@@ -29,6 +29,22 @@ FORMAT = 2  # of an estimator's file
 RATIO = "A_over_D"
 _DESCRIPTORS = "familiar.running_descriptors"  # kept as float32 by the store, as statistics are
 _GUESSWORK, _COLD, _HOT = "guesswork.running", "misses.running_cold", "misses.running_hot"
+
+
+def default_estimator(contrast: Contrast | None) -> str:
+    """Return the name of the shipped estimator of a contrast.
+
+    Raises
+    ------
+    Unsuitable
+        None is shipped.
+    """
+    if contrast is Contrast.PHASE:
+        raise Unsuitable("an electron phase has no estimator: estimate the colour wheel of the induction made of it")
+    name = DEFAULT_ESTIMATOR.format(contrast=contrast)
+    if name not in store.shipped():
+        raise Unsuitable(f"no estimator for {contrast} pictures is shipped: train one, and name its file")
+    return name
 
 
 @dataclass(frozen=True, eq=False)

@@ -351,6 +351,7 @@ def _estimates(
     What one area or method refuses does not lose the others, and is told at the end.
     """
     from napari_magtex.estimate.anchors import anchors
+    from napari_magtex.estimate.estimator import default_estimator
     from napari_magtex.estimate.predict import Estimator, estimate
     from napari_magtex.estimate.torque_balance import torque_balance
 
@@ -364,7 +365,7 @@ def _estimates(
             if estimator is None:
                 contrast = picture.contrast or _contrast_of(picture, device)
                 seen = Contrast.LORENTZ if contrast is Contrast.PHASE else contrast  # the film is that of its frames
-                estimator = Estimator.load(chosen or _default_estimator(seen), device=device)
+                estimator = Estimator.load(chosen or default_estimator(seen), device=device)
             picture = replace(picture, contrast=contrast)
             if contrast is Contrast.PHASE:
                 yield Measured(area, anchors(picture, estimator.experiment))
@@ -406,13 +407,3 @@ def _contrast_of(picture: Picture, device: Device) -> Contrast:
 
     (verdict,) = drain(classify([picture], Classifier.load(device=device)))
     return verdict.provenance.contrast
-
-
-def _default_estimator(contrast: Contrast) -> str:
-    from napari_magtex.estimate.estimator import DEFAULT_ESTIMATOR
-    from napari_magtex.models.store import shipped
-
-    name = DEFAULT_ESTIMATOR.format(contrast=contrast)
-    if name not in shipped():
-        raise Unsuitable(f"no estimator for {contrast} pictures is shipped: train one and open its file")
-    return name
