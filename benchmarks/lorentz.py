@@ -160,8 +160,8 @@ def speed() -> Iterator[Figures]:
     yield {"what": "TIE of three such frames", "seconds": _fastest(lambda: drain(transport_phase(series))), "bar": 3.0}
     small = torch.from_numpy(rng.normal(size=(64, 256, 256))).float()
     wave = wave_of(small)
-    floor = _fastest(lambda: torch.fft.ifft2(torch.fft.fft2(wave)), 5)
-    batch = _fastest(lambda: fresnel(small, PIXEL, optics), 5)
+    floor = _fastest(lambda: torch.fft.ifft2(torch.fft.fft2(wave)), 15)
+    batch = _fastest(lambda: fresnel(small, PIXEL, optics), 15)
     yield {"what": "64 frames of 256 x 256, over their two transforms alone", "ratio": batch / floor, "bar": 2.0}
     medium = films()["labyrinth"]
     fit = _series(medium, SERIES["0.4 mm"], dose=DOSE, periodic=True)

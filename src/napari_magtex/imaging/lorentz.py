@@ -127,8 +127,8 @@ def fresnel(
     shape = (phase.shape[-2], phase.shape[-1])
     tilt = {"tilt_deg": tilt_deg, "tilt_axis_deg": tilt_axis_deg}
     spectrum = torch.fft.fft2(wave_of(phase))
-    wave = torch.fft.ifft2(spectrum * transfer(shape, pixel_size, optics, **tilt).to(spectrum))
-    intensity = intensity_of(wave)
+    spectrum *= transfer(shape, pixel_size, optics, **tilt).to(spectrum)  # in place: a tenth of the time of a batch
+    intensity = intensity_of(torch.fft.ifft2(spectrum))
     if optics.divergence > 0:
         qx, qy = wave_vectors(shape, pixel_size, half=True, **tilt)
         blur = torch.exp(-((optics.divergence * optics.defocus / 2) ** 2) * (qx**2 + qy**2))
