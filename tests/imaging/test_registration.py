@@ -90,6 +90,29 @@ def test_a_series_that_drifted_is_aligned_and_reconstructed(phase, frames_of):
     assert moved < 0.12
 
 
+def test_an_aligned_series_holds_no_frame(frames_of):
+    reads = []
+
+    class OnDisk:
+        def __init__(self, frame):
+            self.frame, self.shape = frame, frame.shape
+
+        def __array__(self, dtype=None, copy=None):
+            reads.append(1)
+            return self.frame.astype(dtype or float)
+
+    frames = frames_of(DEFOCI, dose=5000)
+    series = ThroughFocus([OnDisk(np.roll(f, n, axis=0)) for n, f in enumerate(frames)], DEFOCI, (4e-9, 4e-9), 200e3)
+    aligned, _ = drain(align(series, turn_and_zoom=False))
+    before = len(reads)
+    rows, columns = aligned.shape
+    assert (rows, columns) < (160, 160)
+    assert aligned.intensity(2).shape == (rows, columns)
+    assert len(reads) == before + 1  # read again, and not kept
+    plain = ThroughFocus([np.roll(f, n, axis=0) for n, f in enumerate(frames)], DEFOCI, (4e-9, 4e-9), 200e3)
+    np.testing.assert_allclose(drain(align(plain, turn_and_zoom=False))[0].intensity(2), aligned.intensity(2))
+
+
 def test_frames_of_different_places_are_refused(frames_of):
     one = frames_of([-200e-6], dose=2000)[0]
     other = np.random.default_rng(1).normal(size=one.shape)

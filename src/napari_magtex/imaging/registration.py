@@ -55,8 +55,9 @@ def align(
 ) -> Iterator[Progress | tuple[ThroughFocus, tuple[Pose, ...]]]:
     """Bring the frames of a series to the one in the middle of its defoci, and crop all to what every one shows.
 
-    Frames are read and warped one at a time; what comes out is held in memory as float32. A frame that is like no
-    other, as one in focus shows nothing of a pure phase, is taken to lie where its defocus puts it between the others.
+    Frames are read one at a time, now to be compared and, warped, whenever one of those that come out is read. A frame
+    that is like no other, as one in focus shows nothing of a pure phase, is taken to lie where its defocus puts it
+    between the others.
 
     Yields
     ------
@@ -75,10 +76,28 @@ def align(
         poses.append(Pose() if number == middle else pose_of(frame, reference, turn_and_zoom=turn_and_zoom))
         yield Progress(number + 1, len(series), "aligning frames")
     poses = _with_unlike_ones_placed(poses, series)
-    frames = [undone(series.intensity(number), pose) for number, pose in enumerate(poses)]
-    rows, columns = common(series.shape, poses)
-    mask = None if series.mask is None else series.mask[rows, columns]
-    yield replace(series, frames=[frame[rows, columns] for frame in frames], mask=mask), tuple(poses)
+    part = common(series.shape, poses)
+    mask = None if series.mask is None else series.mask[part]
+    frames = [_Placed(series, number, pose, part) for number, pose in enumerate(poses)]
+    yield replace(series, frames=frames, mask=mask), tuple(poses)
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A frame of a series without its pose, cropped; read and warped when it is made an array."""
+
+    series: ThroughFocus
+    number: int
+    pose: Pose
+    part: tuple[slice, slice]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        rows, columns = self.part
+        return rows.stop - rows.start, columns.stop - columns.start
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return undone(self.series.intensity(self.number), self.pose)[self.part].astype(dtype or np.float32)
 
 
 def pose_of(frame: NDArray[np.floating], reference: NDArray[np.floating], *, turn_and_zoom: bool = True) -> Pose:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_magtex.errors import UncalibratedPicture, UnreadableFile, Unsuitable, UnusablePicture
+from napari_magtex.errors import MagtexError, UncalibratedPicture, UnreadableFile, Unsuitable, UnusablePicture
 from napari_magtex.imaging.optics import Optics
 
 SAME_DEFOCUS = 1e-9  # m
@@ -109,6 +109,8 @@ class ThroughFocus:
         """
         try:
             frame = np.array(self.frames[number], dtype=np.float32)
+        except MagtexError:
+            raise
         except Exception as error:  # whatever the library behind an array on disk raises
             raise UnreadableFile(f"frame {number} cannot be read: {str(error).strip()[:200]}") from error
         bad = ~np.isfinite(frame)
