@@ -95,6 +95,18 @@ def test_what_is_missing_or_makes_no_sense_is_said(bare, magtex, tmp_path, optio
     assert not (tmp_path / "out").exists()
 
 
+def test_frames_of_different_pixel_sizes_are_refused(frames, sample, magtex, tmp_path):
+    from dataclasses import replace
+
+    from napari_magtex.io.spin_png import read_spin_picture, write_spin_picture
+
+    other = replace(read_spin_picture(frames[0]), pixel_size=(5e-9, 5e-9))
+    write_spin_picture(tmp_path / "other.tif", other)
+    code, _, err = magtex("lorentz", "reconstruct", frames[2], tmp_path / "other.tif", "--out", tmp_path / "out")
+    assert code == 1
+    assert "differ in pixel size" in err
+
+
 def test_a_frame_that_is_none_is_named(frames, magtex, tmp_path):
     broken = tmp_path / "broken.tif"
     broken.write_bytes(b"II*\0 and no more")

@@ -116,6 +116,19 @@ def test_the_transfer_of_a_steady_microscope_only_turns_phases():
     torch.testing.assert_close(factor.abs(), torch.ones(16, 24, dtype=torch.float64))
 
 
+def test_in_focus_a_pure_phase_shows_nothing_and_across_focus_its_contrast_turns_over(film):
+    seen = {df: lorentz_frame(film, Optics(df * 1e-6)).pixels - 1 for df in (-50, 0, 50)}
+    assert np.abs(seen[0]).max() < 1e-6
+    assert seen[50].std() > 0.02
+    assert np.corrcoef(seen[50].ravel(), seen[-50].ravel())[0, 1] < -0.9
+
+
+def test_a_frame_can_be_differentiated_by_its_phase():
+    optics = Optics(80e-6, cs=1.0, divergence=1e-5, astigmatism=5e-6, focal_spread=1e-6)
+    phase = torch.randn(2, 6, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_(True)
+    assert torch.autograd.gradcheck(lambda p: fresnel(p, PIXEL, optics), phase)
+
+
 def test_foucault_lights_the_domains_that_deflect_past_the_edge():
     # Stripe domains: the phase falls in the left half and rises in the right one, B up (+y) on the right.
     n = 128
