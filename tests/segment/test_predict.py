@@ -1,5 +1,7 @@
 """A frame to its skyrmions: polarity, regions, footers, stacks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -84,6 +86,16 @@ def test_a_region_is_segmented_alone_and_its_mask_holds(frame):
     assert not found.film[:, 40:].any()
     assert found.labels[:, 40:].max() == 0
     assert found.measured().columns["x_px"].min() > 40
+
+
+def test_what_is_masked_holds_no_skyrmion_and_is_no_film(frame):
+    picture = frame()
+    mask = np.zeros(picture.shape, bool)
+    mask[:, :95] = True
+    found = segment(replace(picture, mask=mask), None)
+    assert found.labels.max() == len([x for _, x, _ in PLACES if x > 95])
+    assert (found.kinds[mask] == Kind.OUTSIDE).all()
+    assert not (found.kinds[~mask] == Kind.OUTSIDE).any()
 
 
 def test_a_region_that_leaves_the_frame_is_refused(frame):

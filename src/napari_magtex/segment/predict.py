@@ -110,7 +110,8 @@ def segment(
     Parameters
     ----------
     picture
-        A grey frame of any contrast that shows m_z or what goes with it; spins in colours are read back to m_z.
+        A grey frame of any contrast that shows m_z or what goes with it; spins in colours are read back to m_z. There
+        is no film where it is masked.
     segmenter
         The network, or None for a threshold on the flattened frame.
     region
@@ -133,6 +134,7 @@ def segment(
         kinds[: grey.rows] = _by_threshold(values, settings)
     else:
         kinds[: grey.rows] = _by_network(values, segmenter, settings)
+    kinds[~picture.inside] = Kind.OUTSIDE
     if region is not None and region.mask is not None:
         kinds[~region.mask] = Kind.OUTSIDE
     labels = separate(kinds == Kind.SKYRMION, neck=settings.neck, min_area=settings.min_area)
