@@ -182,7 +182,7 @@ def test_lorentz_films_are_drawn_with_the_experiments_optics(experiment_with):
     ("sections", "words"),
     [
         ({"parameters": {"A_pJ_per_m": 8, "D_mJ_per_m2": 2}}, "every constant is a number"),
-        ({"picture": {"contrast": "mfm"}}, "spin, lorentz, kerr"),
+        ({"picture": {"contrast": "mfm"}}, "spin, wheel, lorentz, kerr"),
     ],
 )
 def test_what_cannot_be_trained_is_said_before_anything_is_computed(experiment_with, tmp_path, sections, words):
