@@ -14,7 +14,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,6 @@ _LOG_EVERY = 50  # steps
 _MEASURED = 480  # pieces that the statistics of normalisation are measured on
 _WEIGHTS = {Kind.FILM: 1.0, Kind.SKYRMION: 1.5, Kind.DEFECT: 2.0, Kind.OUTSIDE: 1.0}
 _SMOOTHING = 0.02  # masks by hand are a pixel off here and there
-_OPTIONS = ("name", "version", "pieces", "minutes", "batch", "side", "real", "relaxed", "learning_rate", "seed", "threads",
-            "workers", "start")  # fmt: skip
 _OVERLAP = 1.0  # of Dice's loss, against that of single pixels
 
 
@@ -292,7 +290,7 @@ def _card(
         "version": recipe.version,
         "widths": list(recipe.widths),
         "kinds": [kind.name.lower() for kind in Kind],
-        "recipe": asdict(recipe),
+        "recipe": asdict(recipe) | {"start": start.model if start else ""},
         "data": {
             "real": SOURCE if samples else None,
             "samples": list(samples),
@@ -315,9 +313,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
     parser.add_argument("--data", type=Path, help="folder of the masked frames; default: in MAGTEX_REAL_DATA")
     parser.add_argument("--fold", type=int, choices=range(FOLDS), help="hold the samples of this fold back")
-    for name in _OPTIONS:
-        kind, default = type(getattr(Recipe, name)), getattr(Recipe, name)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=f"default: {default}")
+    for one in fields(Recipe):
+        if type(one.default) in (int, float, str):
+            option, about = f"--{one.name.replace('_', '-')}", f"default: {one.default}"
+            parser.add_argument(option, type=type(one.default), default=one.default, help=about)
     parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="channels of each level")
     parser.add_argument("--float32", action="store_true", help="for processors without bfloat16 instructions")
     options = vars(parser.parse_args())
