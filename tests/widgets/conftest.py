@@ -87,6 +87,23 @@ def random_estimator(folder: Path, contrast: str) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def tiny_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A segmenter of skyrmions with random weights."""
+    import torch
+
+    from napari_magtex.models import store
+    from napari_magtex.segment.kinds import Kind
+    from napari_magtex.segment.network import SkyrmionUNet
+
+    torch.manual_seed(0)
+    path, widths = tmp_path_factory.mktemp("models") / "tiny-segmenter.safetensors", (4, 4, 4, 4, 4)
+    kinds = [kind.name.lower() for kind in Kind]
+    card = {"kind": "segmenter", "name": "tiny-segmenter", "version": "0", "widths": list(widths), "kinds": kinds}
+    store.save(path, SkyrmionUNet(widths).state_dict(), card)
+    return path
+
+
 @pytest.fixture
 def frame() -> NDArray[np.float32]:
     """A grey frame (120, 160) with a lattice of spots and a little noise."""
