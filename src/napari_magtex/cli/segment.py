@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,15 +17,9 @@ from napari_magtex.errors import MagtexError
 from napari_magtex.segment.kinds import Method, Polarity
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
-    from napari_magtex.inputs import Input
-    from napari_magtex.picture import Region
     from napari_magtex.segment.counted import Counted
-    from napari_magtex.segment.predict import Settings
-    from napari_magtex.segment.segmenter import Segmenter
 
 
 def segment(
@@ -69,6 +62,8 @@ def segment(
 
     def answer(path: str, report: Report) -> list[Counted]:
         from napari_magtex.inputs import open_inputs
+        from napari_magtex.segment.counted import count_frame
+        from napari_magtex.segment.grey import polar
         from napari_magtex.segment.saving import label_image
 
         size = None if pixel_size is None else pixel_size * 1e-9
@@ -77,9 +72,9 @@ def segment(
         try:
             with label_image(labels_path(out, path, taken)) as write:
                 for number, found in enumerate(inputs):
-                    labels, some = count_frame(found, roi or [], segmenter, settings)
-                    write(labels)
-                    counted.extend(some)
+                    frame = count_frame(*polar(found.picture, found.texture), roi or [None], segmenter, settings)
+                    write(frame.labels)
+                    counted.extend(frame.counted)
                     report(Progress(number + 1, len(inputs), path))
         except KeyboardInterrupt:  # the frames that are finished are kept
             interrupted.extend(counted)
@@ -96,31 +91,6 @@ def segment(
         code = write_table([one.radial for one in counted], RADIAL_COLUMNS, out / "radial.csv") or code
         finish(counted, code, out / "skyrmions.json", None)
     raise typer.Exit(code)
-
-
-def count_frame(
-    found: Input, regions: Sequence[Region], segmenter: Segmenter | None, settings: Settings
-) -> tuple[NDArray[np.int32], list[Counted]]:
-    """Return the label image of a frame, (ny, nx), and what was counted in it, or in each of its regions."""
-    import numpy as np
-
-    from napari_magtex.segment.counted import counted_in
-    from napari_magtex.segment.grey import polar
-    from napari_magtex.segment.predict import segment as find
-
-    picture, texture = polar(found.picture, found.texture)
-    labels = np.zeros(picture.shape, np.int32)
-    counted = []
-    places: list[Region | None] = [*regions] or [None]
-    for region in places:
-        seen = find(picture, segmenter, settings, region)
-        x0, y0, x1, y1 = region.bounds if region else (0, 0, *picture.shape[::-1])
-        spins = None if texture is None else replace(texture, m=texture.m[:, y0:y1, x0:x1])
-        before = int(labels.max(initial=0))  # of the regions together no two have one number
-        here = labels[y0:y1, x0:x1]
-        here[seen.labels > 0] = seen.labels[seen.labels > 0] + before
-        counted.append(counted_in(seen.measured(spins), before))
-    return labels, counted
 
 
 def labels_path(folder: Path, path: str, taken: Counter[str]) -> Path:
