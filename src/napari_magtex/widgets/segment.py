@@ -50,10 +50,11 @@ class SegmentDock(Dock):
         self.overlay: Overlay | None = None
         self.counted: dict[int, list[Counted]] = {}  # of each frame, its regions in turn
         self._ask(NetworkChoice(model, "segmenter", none=NO_NETWORK))
-        self.region, self.answer = Choice(), SkyrmionAnswer(self.viewer)
+        tools = button_row({"Draw a new one": self.draw_new, "Erase": self.erase, "Remove this one": self.remove})
+        tools.setToolTip("Correct by hand, also with napari's own tools: table, summary and charts follow")
+        self.region, self.answer = Choice(), SkyrmionAnswer(self.viewer, tools)
         self.view = self.answer.view
-        self.hand = button_row({"Draw": self.draw_new, "Erase": self.erase, "Remove": self.remove})
-        for widget in (self.region, self.answer, self.hand, self.save_row("csv", "json", "tif")):
+        for widget in (self.region, self.answer, self.save_row("csv", "json", "tif")):
             self.column.addWidget(widget)
         self.column.addStretch()
         self.region.currentIndexChanged.connect(self._show)
@@ -233,7 +234,6 @@ class SegmentDock(Dock):
     def _show(self, _event: Any = None) -> None:
         """Show what is known of the frame shown."""
         self.region.setVisible(self.region.count() > 1)
-        self.hand.setVisible(bool(self.counted))
         self._show_answer()
         if self.overlay is not None:
             self.overlay.show_order(self._rows(), self.frame)
