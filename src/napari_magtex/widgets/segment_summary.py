@@ -34,12 +34,10 @@ def summary_of(counted: Counted) -> str:
     if count > 1:
         lines.append(("Nearest neighbour", _mean(rows[f"nearest_{unit}"].to_numpy(np.float64), unit)))
     if told["psi6"] is not None:
-        whole = told["whole"]
         lines.append(("Mean |ψ₆|", f"{told['psi6']:.3f}"))
         lines.append(("|Mean ψ₆|", f"{told['psi6_global']:.3f}"))
-        shares = [100 * told[name] / whole for name in ("fives", "sevens")]
-        lines.append(("Defects", f"{shares[0]:.1f} % have 5 neighbours, {shares[1]:.1f} % have 7"))
-        lines.append(("", f"of the {whole} whose neighbours are all seen"))
+        fives, sevens = (100 * told[name] / told["whole"] for name in ("fives", "sevens"))
+        lines.append(("5 | 7 neighbours", f"{fives:.1f} % | {sevens:.1f} % of {told['whole']} inside"))
     if told["charge"] is not None and count:
         lines.append(("Charge", f"{told['charge']:.3f} in all"))
     cells = "".join(f"<tr><td>{name}&nbsp;&nbsp;</td><td>{value}</td></tr>" for name, value in lines)
