@@ -1,7 +1,7 @@
 """Draw the picture of docs/segment.md: ``python tools/draw_segment.py``, on a screen or under ``xvfb-run``.
 
-The window with a simulated frame of a Kerr microscope, its skyrmions found, one of them chosen. It prints how many there
-are, and how many were drawn.
+The window with a simulated frame of a Kerr microscope, its skyrmions found, one of them chosen. It prints how many were
+found, and how many were drawn.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class SegmentDock(Dock):
         from napari_magtex.segment.saving import write_rows
 
         path, results = Path(path), self.results()
-        if self._stroke.isActive() or self.recounter.running:
+        if self.counting:
             raise MagtexError("what you have drawn is still being counted: save again in a moment")
         if path.suffix.lower() in (".tif", ".tiff"):
             self._save_labels(path)
@@ -195,6 +195,11 @@ class SegmentDock(Dock):
         if event.type == "paint":
             self._edited |= set(self.counted) if event.source.n_edit_dimensions > 2 else {self.frame}
         self._stroke.start()
+
+    @property
+    def counting(self) -> bool:
+        """Whether something that was drawn is still to be counted."""
+        return self._stroke.isActive() or self.recounter.running
 
     def recount(self) -> None:
         """Count the frame shown again where its labels have changed, and after an undo others too."""
