@@ -16,8 +16,22 @@ from napari_magtex.widgets.worker import tell
 
 if TYPE_CHECKING:
     from napari_magtex.classify.predict import Classifier
+    from napari_magtex.segment.segmenter import Segmenter
 
-KIND = "classifier"
+
+def _classifier(model: str | Path, device: Device) -> Classifier:
+    from napari_magtex.classify.predict import Classifier
+
+    return Classifier.load(model, device)
+
+
+def _segmenter(model: str | Path, device: Device) -> Segmenter:
+    from napari_magtex.segment.segmenter import Segmenter
+
+    return Segmenter.load(model, device)
+
+
+LOADERS: dict[str, Callable[[str | Path, Device], Any]] = {"classifier": _classifier, "segmenter": _segmenter}
 
 
 def networks_folder() -> Path:
@@ -26,7 +40,7 @@ def networks_folder() -> Path:
 
 
 def offered(kind: str) -> dict[str, str | Path]:
-    """Return the networks of a kind, ``classifier`` or ``estimator``, by name: those that a person made, then ours."""
+    """Return the networks of a kind, as its cards say it, by name: those that a person made, then ours."""
     made = {path.stem: path for path in sorted(networks_folder().glob("*.safetensors")) if _is(kind, path)}
     return made | {name: name for name in shipped() if _is(kind, name)}
 
@@ -53,50 +67,55 @@ def free_path(path: Path) -> Path:
 
 
 class NetworkChoice(QWidget):
-    """A choice of classifiers; what another dock has saved meanwhile is offered when the list is opened.
+    """A choice of networks of a kind; what another dock has saved meanwhile is offered when the list is opened.
 
     Parameters
     ----------
     model
-        Name or path of the one chosen at first.
+        Name or path of the one chosen at first, where it is there.
+    kind
+        One of `LOADERS`.
+    none
+        Caption of the entry that means no network, where the work can be done without one.
     """
 
-    def __init__(self, model: str | Path) -> None:
+    def __init__(self, model: str | Path, kind: str = "classifier", *, none: str | None = None) -> None:
         super().__init__()
+        self._kind, self._none = kind, {} if none is None else {none: None}
         self.choice = FreshChoice(self.refresh)
         browse = QPushButton("Open…")
-        browse.setToolTip("Open weights of a classifier from a file")
+        browse.setToolTip(f"Open weights of a {kind} from a file")
         browse.clicked.connect(self._on_browse)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.choice, stretch=1)
         row.addWidget(browse)
         self._opened = {Path(model).stem: model} if Path(model).suffix else {}
-        self._loaded: dict[tuple[str | Path, Device], Classifier] = {}
+        self._loaded: dict[tuple[str | Path, Device], Any] = {}
         self.refresh()
-        self.choice.value = model
+        self.choice.value = model if none is None or model in self._offered().values() else None
 
     @property
-    def value(self) -> str | Path:
-        """Name or path of the one chosen."""
+    def value(self) -> Any:
+        """Name or path of the one chosen; None where none is wanted."""
         return self.choice.value
 
-    def loader(self, device: Device) -> Callable[[], Classifier]:
-        """Return what loads the one chosen now, for a worker to call; each is loaded once."""
-        model = self.value
+    def loader(self, device: Device) -> Callable[[], Any]:
+        """Return what loads the one chosen now, for a worker to call; each is loaded once. None stays None."""
+        model, load_it = self.value, LOADERS[self._kind]
 
-        def load() -> Classifier:
-            from napari_magtex.classify.predict import Classifier
-
+        def load() -> Any:
+            if model is None:
+                return None
             if (model, device) not in self._loaded:
-                self._loaded[model, device] = Classifier.load(model, device)
+                self._loaded[model, device] = load_it(model, device)
             return self._loaded[model, device]
 
         return load
 
     def refresh(self) -> None:
         """Look for what there is."""
-        self.choice.offer(self._opened | offered(KIND))
+        self.choice.offer(self._offered())
 
     def open_file(self, path: Path) -> None:
         """Offer the weights in a file, and choose them.
@@ -104,13 +123,16 @@ class NetworkChoice(QWidget):
         Raises
         ------
         ModelUnavailable
-            The file is no classifier of ours.
+            The file is no network of ours, or of another kind.
         """
-        card_of_kind(path, KIND)
+        card_of_kind(path, self._kind)
         if path.parent != networks_folder():
             self._opened[path.stem] = path
         self.refresh()
         self.choice.value = path
+
+    def _offered(self) -> dict[str, str | Path | None]:
+        return {**self._opened, **offered(self._kind), **self._none}
 
     def _on_browse(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open a network", str(networks_folder()), "Weights (*.safetensors)")
