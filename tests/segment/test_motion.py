@@ -13,9 +13,10 @@ from napari_magtex.compute import drain
 from napari_magtex.errors import MagtexError, Unsuitable
 from napari_magtex.results import table, write_csv, write_json
 from napari_magtex.segment.diffusion import FULL_BLUR, Moments, diffusion_of
+from napari_magtex.segment.measured import Measured
 from napari_magtex.segment.motion import MSD_COLUMNS, Motion, MotionSettings, between, is_significant, motion_of, polar
 from napari_magtex.segment.msd import spreading
-from napari_magtex.segment.tracks import Tracks
+from napari_magtex.segment.tracks import Tracks, follow
 
 
 def walks(rng, tracks, frames, D, sigma, velocity=(0.0, 0.0), exposed=True):
@@ -219,8 +220,7 @@ def test_a_skyrmion_that_is_missed_at_times_diffuses_as_well(moved) -> None:
 
 
 @pytest.mark.parametrize("paths", [
-    [np.zeros((1, 2))],
-    [np.zeros((2, 2)), np.ones((2, 2))],
+    [np.zeros((2, 2)), np.ones((2, 2)), np.full((1, 2), 9.0)],
     [np.array([[0, 0], [np.nan, np.nan], [1.0, 1], [np.nan, np.nan], [2, 2]])],
 ])  # fmt: skip
 def test_too_little_to_tell_anything_is_an_answer(moved, paths, tmp_path) -> None:
@@ -229,6 +229,30 @@ def test_too_little_to_tell_anything_is_an_answer(moved, paths, tmp_path) -> Non
     assert "no skyrmion is followed through three frames in turn" in motion.notes[-1]
     write_json([motion], tmp_path / "motion.json")
     assert json.loads((tmp_path / "motion.json").read_text())[0]["D"]["value"] is None
+
+
+def test_a_stack_without_a_skyrmion_and_one_frame_are_answers(provenance) -> None:
+    nothing = pd.DataFrame({"frame": [], "label": [], "x_px": [], "y_px": []})
+    one = pd.DataFrame({"frame": [0, 0], "label": [1, 2], "x_px": [5.0, 50.0], "y_px": [5.0, 50.0]})
+    for positions, frames, says in ((nothing, 3, "shows a whole skyrmion"), (one, 1, "one frame shows no motion")):
+        motion = drain(motion_of(drain(follow(positions, provenance(), frames=frames))))
+        assert motion.D.value is None
+        assert any(says in note for note in motion.notes)
+        assert motion.tracks == len(positions)
+        assert len(motion.msd_rows()) == 0
+
+
+@pytest.mark.parametrize(("measured", "text"), [
+    (Measured(0.12529, 0.00098, "px^2/frame"), "0.12529 ± 0.00098 px²/frame"),
+    (Measured(-12.34, 3.21, "deg"), "-12.3 ± 3.2°"),
+    (Measured(1234.5, 210.0, "um/s"), "1234 ± 210 µm/s"),
+    (Measured(3.2e-7, 4e-9, "um^2/s"), "(3.200 ± 0.040) × 10⁻⁷ µm²/s"),
+    (Measured(0.5, None, "px"), "0.5 px"),
+    (Measured(2.0, 0.0, "px/frame"), "2 px/frame"),
+    (Measured(None, None, "px"), "not determined"),
+])  # fmt: skip
+def test_a_value_is_written_with_two_digits_of_its_error(measured, text) -> None:
+    assert str(measured) == text
 
 
 def test_ten_short_tracks_and_one_long_one_are_no_ten(moved) -> None:

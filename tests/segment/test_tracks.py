@@ -146,9 +146,10 @@ def test_one_that_vanished_for_longer_is_another(followed) -> None:
     assert seen_in(followed(places, radius=5, memory=2))[0] == [0, 1, 4, 5]
 
 
-def test_a_stack_without_a_skyrmion_is_told(followed) -> None:
-    with pytest.raises(Unsuitable, match="none of 3 frames shows a whole skyrmion"):
-        followed([[], [], []])
+def test_a_stack_without_a_skyrmion_has_no_track_and_says_so(followed) -> None:
+    tracks = followed([[], [], []])
+    assert (tracks.count, tracks.mean_length, len(tracks.rows())) == (0, None, 0)
+    assert tracks.notes == ("none of 3 frames shows a whole skyrmion",)
 
 
 def test_a_radius_that_mixes_all_up_is_told_with_a_way_out(followed) -> None:

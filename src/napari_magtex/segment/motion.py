@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError
 from napari_magtex.results import Provenance
 from napari_magtex.segment.diffusion import FULL_BLUR, Diffusion, Moments, diffusion_of
+from napari_magtex.segment.measured import Measured
 from napari_magtex.segment.msd import Spreading, spreading
 from napari_magtex.segment.tracks import Tracks, stage_drift
 
@@ -49,15 +51,6 @@ class MotionSettings:
                               f"{self.exposure:g}")  # fmt: skip
         if self.drive is not None and not math.isfinite(self.drive):
             raise MagtexError("the direction of the drive must be a number of degrees")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A value with its standard error; None where it is not determined."""
-
-    value: float | None
-    error: float | None
-    unit: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +197,7 @@ def paths_of(tracks: Tracks, drift: NDArray[np.float64] | None = None) -> list[N
     points = tracks.points if drift is None else tracks.points - drift[frame]
     begins = np.flatnonzero(np.diff(tracks.table["track"].to_numpy(), prepend=0))
     paths = []
-    for first, last in zip(begins, [*begins[1:], len(frame)], strict=True):
+    for first, last in pairwise([*begins, len(frame)]):
         path = np.full((frame[last - 1] - frame[first] + 1, 2), np.nan)
         path[frame[first:last] - frame[first]] = points[first:last]
         paths.append(path)
@@ -267,7 +260,7 @@ def is_significant(found: Diffusion) -> bool:
 
 
 def polar(found: Diffusion) -> tuple[float, float, float, float]:
-    """Return the size of the mean motion with its error, and its angle, counter-clockwise from x, in degrees with its."""
+    """Return the mean motion's size and its error; its angle, counter-clockwise from x, and its error, in degrees."""
     v, C = found.velocity, found.covariance
     size = float(np.hypot(*v))
     along, across = v / size, np.array([-v[1], v[0]]) / size
@@ -283,7 +276,11 @@ def between(start: float, end: float) -> float:
 def _notes(motion: Motion, settings: MotionSettings) -> Iterator[str]:
     found, about = motion.diffusion, motion.spreading
     if found is None:
-        yield "no skyrmion is followed through three frames in turn: neither diffusion nor drift is determined"
+        yield (
+            "no skyrmion is followed through three frames in turn: neither diffusion nor drift is determined"
+            if motion.frames > 1
+            else "one frame shows no motion"
+        )
         return
     if found.D_error > found.D:
         yield "the diffusion constant is not above its error: what is seen is localisation error"

@@ -152,6 +152,8 @@ def usual_radius(points: Mapping[int, Points]) -> float:
 
     Where no frame has two there is nothing to mix up: it is as far as they go.
     """
+    if not sum(map(len, points.values())):
+        return 1.0
     distances = np.concatenate([nearest_distances(each) for each in points.values()])
     if np.isfinite(distances).any():
         return max(_NEAR * float(np.nanmedian(distances)), 1.0)
@@ -187,7 +189,7 @@ def follow(
     Raises
     ------
     Unsuitable
-        There is no skyrmion, or so many are within the radius of each other that nobody can say which is which.
+        So many are within the radius of each other that nobody can say which is which.
 
     Notes
     -----
@@ -199,10 +201,8 @@ def follow(
     trackpy.quiet()  # it would print a line for each frame
     settings = settings or TrackSettings()
     cut = positions["cut"].astype(bool) if "cut" in positions else pd.Series(False, index=positions.index)
-    table = positions.loc[~cut, ["frame", "label", "x_px", "y_px"]].sort_values("frame", kind="stable")
-    if table.empty:
-        raise Unsuitable(f"none of {frames} frames shows a whole skyrmion: segment the stack first, or lower the "
-                         "threshold")  # fmt: skip
+    table = positions.loc[~cut, ["frame", "label", "x_px", "y_px"]].astype({"frame": np.int64, "label": np.int64})
+    table = table.sort_values("frame", kind="stable")
     each = _by_frame(table, _square(table, pixel_size), frames)
     radius = settings.radius or usual_radius(each)
     numbers: list[int] = []
@@ -218,7 +218,7 @@ def follow(
             f"within the search radius of {radius:.3g} px of each other, so that nobody can say which is which: give a "
             "smaller radius, or take frames in quicker succession"
         ) from None
-    table = table.assign(track=np.array(numbers) + 1).sort_values(["track", "frame"], kind="stable")
+    table = table.assign(track=np.array(numbers, dtype=np.int64) + 1).sort_values(["track", "frame"], kind="stable")
     about = {"radius_px": radius, "memory": settings.memory, "interval_s": settings.interval}
     origin = replace(
         provenance,
@@ -276,5 +276,7 @@ def _notes(tracks: Tracks, cut: int) -> Iterator[str]:
             f"{share:.0%} of the steps are longer than {_LONG:g} of the search radius ({tracks.radius:.3g} px): still "
             "longer ones may be missed, or skyrmions mixed up; take frames in quicker succession, or another radius"
         )
+    if tracks.table.empty:
+        yield f"none of {tracks.frames} frames shows a whole skyrmion"
     if cut:
         yield f"{cut} positions at the picture's edge are left out: their skyrmions are cut"
