@@ -181,7 +181,7 @@ def test_the_drift_of_the_stage_is_the_common_motion(followed) -> None:
     found, kept = stage_drift(followed([lattice + d for d in drift]))
     np.testing.assert_allclose(found, drift[:, ::-1] * (1, -1))  # x, y up
     assert kept == pytest.approx(8 / 9)
-    with pytest.raises(Unsuitable, match="from two skyrmions on"):
+    with pytest.raises(Unsuitable, match="show the same two skyrmions, and none do"):
         stage_drift(followed([[(0, 0)], [(1, 1)]]))
 
 

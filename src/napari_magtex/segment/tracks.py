@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,7 @@ def follow(
         A row for each skyrmion and frame, with ``frame``, ``label``, ``x_px`` and ``y_px``: those of `positions_in`,
         or the rows of `Measurements`. The numbers of labels need not agree between frames.
     provenance
-        Of the stack.
+        Of the stack; the hash will be that of the positions.
     frames
         How many it has; those without a skyrmion count.
     pixel_size
@@ -222,6 +223,8 @@ def follow(
     about = {"radius_px": radius, "memory": settings.memory, "interval_s": settings.interval}
     origin = replace(
         provenance,
+        frame=0,
+        sha256=sha256(table[["frame", "x_px", "y_px"]].to_numpy(np.float64).tobytes()).hexdigest(),
         model=f"trackpy {trackpy.__version__}",
         settings={**provenance.settings, **about},
     )
@@ -236,26 +239,38 @@ def steps_of(tracks: Tracks) -> tuple[NDArray[np.int64], Points]:
     return rows, tracks.points[rows] - tracks.points[rows - 1]
 
 
+def mean_path(tracks: Tracks) -> tuple[Points, NDArray[np.int64]]:
+    """Return how far skyrmions have gone on average by each frame, and of how many that is told.
+
+    Returns
+    -------
+    (frames, 2) as x, y up in pixels: the mean of the steps from frame to frame, summed up; and (frames,) of how many.
+    """
+    rows, steps = steps_of(tracks)
+    frame = tracks.table["frame"].to_numpy()[rows]
+    seen = np.bincount(frame, minlength=tracks.frames)
+    total = np.stack([np.bincount(frame, step, minlength=tracks.frames) for step in steps.T], axis=1)
+    return np.cumsum(total / np.maximum(seen, 1)[:, None], axis=0), seen
+
+
 def stage_drift(tracks: Tracks) -> tuple[Points, float]:
     """Return how far the stage has moved by each frame, and how much of their own motion skyrmions keep without it.
 
     Returns
     -------
-    (frames, 2) as x, y up in pixels, the mean over all skyrmions of the steps from frame to frame, summed up; and the
-    mean of 1 - 1/n: of n skyrmions that move on their own, the mean takes an n-th part of their variance with it.
+    (frames, 2) as `mean_path` has it; and the mean of 1 - 1/n: of n skyrmions that move on their own, the mean takes
+    an n-th part of their variance with it.
 
     Raises
     ------
     Unsuitable
         No two frames in turn show the same two skyrmions: motion and drift are one.
     """
-    rows, steps = steps_of(tracks)
-    frame = tracks.table["frame"].to_numpy()[rows]
-    seen = np.bincount(frame, minlength=tracks.frames)
+    path, seen = mean_path(tracks)
     if seen.max(initial=0) < 2:
-        raise Unsuitable("a drift of the stage can be told from two skyrmions on: do not subtract it here")
-    total = np.stack([np.bincount(frame, step, minlength=tracks.frames) for step in steps.T], axis=1)
-    return np.cumsum(total / np.maximum(seen, 1)[:, None], axis=0), float(1 - np.count_nonzero(seen) / seen.sum())
+        raise Unsuitable("a drift of the stage shows where two frames in turn show the same two skyrmions, and none "
+                         "do: do not subtract it here")  # fmt: skip
+    return path, float(1 - np.count_nonzero(seen) / seen.sum())
 
 
 def _square(table: pd.DataFrame, pixel_size: tuple[float, float] | None) -> Points:
