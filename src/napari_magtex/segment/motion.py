@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_magtex.compute import Progress
+from napari_magtex.compute import Progress, passed_on
 from napari_magtex.errors import MagtexError
 from napari_magtex.results import Provenance
 from napari_magtex.segment.diffusion import FULL_BLUR, Diffusion, Moments, diffusion_of
@@ -175,14 +175,7 @@ def motion_of(tracks: Tracks, settings: MotionSettings | None = None) -> Iterato
     long = [path for path in paths if len(path) > 1]
     moments = Moments.of(long)
     found = diffusion_of(moments, settings.exposure * FULL_BLUR, kept)
-    spread = spreading(long, np.zeros(2) if found is None else found.velocity)
-    about = None
-    for step in spread:
-        if isinstance(step, Progress):
-            yield step
-        else:
-            about = step
-    assert about is not None
+    about = yield from passed_on(spreading(long, np.zeros(2) if found is None else found.velocity))
     if kept is not None:
         about = replace(about, about_mean=about.about_mean / kept, error=about.error / kept)
     yield _told(tracks, settings, int(moments.steps.sum()), found, about, drift)

@@ -26,6 +26,7 @@ TRACK_COLUMNS = ("file", "track", "frame", "x_px", "y_px", "x_nm", "y_nm", "t_s"
 """Of a row of ``tracks.csv``; ``file``, ``frame`` and ``label`` name its row of ``skyrmions.csv``."""
 
 _NEAR = 0.5  # of the usual distance to the nearest neighbour: a skyrmion that moves less is nearer to itself
+_REPORTS = 50  # of progress
 _LONG, _MANY = 0.8, 0.01  # steps longer than so much of the radius; a share of them that says it is too small
 
 
@@ -114,13 +115,14 @@ def positions_of(labels: NDArray[Any], frame: int) -> pd.DataFrame:
     A frame with one number alone is taken for a mask: every piece of it counts. ``cut`` are those at the picture's
     edge: the centre of what is seen of them moves otherwise than they do.
     """
-    y, x = np.nonzero(labels)
-    numbers, which = np.unique(labels[y, x], return_inverse=True)
+    inside = np.flatnonzero(labels != 0)
+    y, x = np.divmod(inside, labels.shape[1])
+    numbers, which = np.unique(labels.ravel()[inside], return_inverse=True)
     if len(numbers) == 1:
         from scipy.ndimage import label
 
         pieces, _ = label(labels != 0, structure=np.ones((3, 3)))
-        numbers, which = np.unique(pieces[y, x], return_inverse=True)
+        numbers, which = np.unique(pieces.ravel()[inside], return_inverse=True)
     area = np.bincount(which, minlength=len(numbers))
     at_edge = (y == 0) | (x == 0) | (y == labels.shape[0] - 1) | (x == labels.shape[1] - 1)
     return pd.DataFrame(
@@ -139,12 +141,13 @@ def positions_in(stack: Iterable[NDArray[Any]], total: int) -> Iterator[Progress
 
     Yields
     ------
-    Progress after each frame, and last the positions in all of them.
+    Progress, and last the positions in all of them.
     """
     found = []
     for frame, labels in enumerate(stack):
         found.append(positions_of(labels, frame))
-        yield Progress(frame + 1, total, "locating")
+        if _is_told(frame, total):
+            yield Progress(frame + 1, total, "locating")
     yield pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(POSITION_COLUMNS))
 
 
@@ -185,7 +188,7 @@ def follow(
 
     Yields
     ------
-    Progress after each frame, and last the Tracks.
+    Progress, and last the Tracks.
 
     Raises
     ------
@@ -212,7 +215,8 @@ def follow(
     try:
         for frame, found in linked:
             numbers.extend(found)
-            yield Progress(frame + 1, frames, "following")
+            if _is_told(frame, frames):
+                yield Progress(frame + 1, frames, "following")
     except trackpy.SubnetOversizeException:
         raise Unsuitable(
             f"frame {frame + 1}: more than {trackpy.linking.Linker.MAX_SUB_NET_SIZE} skyrmions are "
@@ -271,6 +275,11 @@ def stage_drift(tracks: Tracks) -> tuple[Points, float]:
         raise Unsuitable("a drift of the stage shows where two frames in turn show the same two skyrmions, and none "
                          "do: do not subtract it here")  # fmt: skip
     return path, float(1 - np.count_nonzero(seen) / seen.sum())
+
+
+def _is_told(frame: int, frames: int) -> bool:
+    """Whether a frame's progress is told: it takes a millisecond, and to show it in a window ten."""
+    return frame % max(1, frames // _REPORTS) == 0
 
 
 def _square(table: pd.DataFrame, pixel_size: tuple[float, float] | None) -> Points:
