@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -293,3 +294,13 @@ def test_the_turn_between_directions_is_the_short_one() -> None:
     assert [between(0, 190), between(350, 10), between(0, 180), between(180, -170), between(0, -90)] == [
         -170, 20, 180, 10, -90,
     ]  # fmt: skip
+
+
+def test_the_example_of_the_manual_runs(discs, capsys) -> None:
+    manual = Path(__file__).parents[2] / "docs" / "tracks.md"
+    example = manual.read_text(encoding="utf-8").split("```python")[1].split("```")[0]
+    stack = np.stack([discs((120, 120), [(60 - t, 30 + 3 * t, 6), (90 - t, 40 + 3 * t, 6)]) for t in range(8)])
+    there = {"labels": stack}
+    exec(example, there)
+    assert there["motion"].hall_angle.value == pytest.approx(np.degrees(np.arctan2(1, 3)), abs=1)
+    assert str(there["motion"].D) in capsys.readouterr().out

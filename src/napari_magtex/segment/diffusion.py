@@ -114,13 +114,13 @@ def diffusion_of(moments: Moments, blur: float = FULL_BLUR, kept: float | None =
 
     Notes
     -----
-    The covariance-based estimator of Vestergaard, Blainey and Flyvbjerg, Phys. Rev. E 89, 022726 (2014), pooled over
-    tracks and both axes, about the mean motion: D = <d d>/2 + <d d'>, unbiased whatever sigma and blur are. The mean
-    takes three steps' worth of D with it, which are given back.
+    The covariance-based estimator of Vestergaard, Blainey and Flyvbjerg, Phys. Rev. E 89, 022726 (2014), eqs. 14 and
+    15, pooled over tracks and both axes, about the mean motion: D = <d d>/2 + <d d'>, unbiased whatever sigma and blur
+    are. The mean takes three steps' worth of D with it, which are given back.
 
     Squares of overlapping displacements are correlated, so no residuals of a fitted line tell errors. Tracks are
     independent: from ten of equal length on, or more, the jackknife over tracks does, whatever the motion is; of fewer
-    it would be noise itself, and the error is eq. 17 of that paper, that of free Brownian motion.
+    it would be noise itself, and the error is the one that the paper gives for free Brownian motion.
     """
     all_together = moments.together()
     steps, pairs, time = float(all_together.steps[0]), float(all_together.pairs[0]), float(all_together.time[0])

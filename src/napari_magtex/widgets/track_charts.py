@@ -12,7 +12,7 @@ from napari.utils.colormaps import ensure_colormap
 from numpy.typing import NDArray
 
 from napari_magtex.segment.measured import in_print
-from napari_magtex.segment.motion import is_significant, paths_of
+from napari_magtex.segment.motion import paths_of
 from napari_magtex.segment.tracks import mean_path, stage_drift
 from napari_magtex.widgets.plots import FONT_SIZE, TOP, ThemedCanvas
 
@@ -89,12 +89,12 @@ class SpreadingChart(ThemedCanvas):
         length, time = motion.units
         lag = seen.lag * motion.time
         error = np.nan_to_num(seen.error) * square
-        moving = motion.diffusion is not None and motion.speed.value is not None and is_significant(motion.diffusion)
+        drift, moving = motion.stage_drift[0].value is not None, motion.speed.value is not None
         if moving:
             self.axes.plot(lag, seen.total * square, "o", mfc="none", color=self.colours["text"], ms=4, mew=0.8,
                            label="as it is")  # fmt: skip
-        self.axes.errorbar(lag, seen.about_mean * square, error, fmt="o", color=TOP, ms=4, elinewidth=1,
-                           label="about the mean motion" if moving else "measured")  # fmt: skip
+        label = "without the stage's drift" if drift else "about the mean motion" if moving else "measured"
+        self.axes.errorbar(lag, seen.about_mean * square, error, fmt="o", color=TOP, ms=4, elinewidth=1, label=label)
         if motion.diffusion is not None:
             fine = np.linspace(0, float(seen.lag[-1]), 100)
             line, band = (square * part for part in motion.line(fine))
