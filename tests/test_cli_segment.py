@@ -255,6 +255,15 @@ def test_the_drift_of_the_stage_can_be_taken_out(folder, series, magtex):
     assert motion["stage_drift"]["unit"] == "px/frame"
 
 
+def test_spins_are_snapshots_and_frames_are_not(folder, series, magtex):
+    m = uniform_start(1, (64, 64), (0.0, 0.0, 1.0))[0]
+    paint_skyrmion(m, (30.0, 30.0), 7.0, 2.0, helicity=0.0, lattice=Lattice.SQUARE)
+    write_ovf(folder / "spins.ovf", SpinTexture.from_layer(m.permute(1, 2, 0).numpy(), cell=(1e-9, 2e-9, 2e-9)))
+    magtex("segment", "--method", "threshold", "spins.ovf", "series.tif", "--out", "found", "--tracks")
+    motions = json.loads((folder / "found" / "motion.json").read_text())
+    assert [motion["settings"]["exposure"] for motion in motions] == [0, 1]
+
+
 def test_what_shows_no_motion_is_answered(folder, magtex):
     code, out, err = magtex("segment", "--method", "threshold", "many.png", "--out", "found", "--tracks")
     assert (code, err) == (0, "")

@@ -9,16 +9,8 @@ import pytest
 from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import MagtexError, Unsuitable
 from napari_magtex.segment.measure import measure
-from napari_magtex.segment.tracks import (
-    POSITION_COLUMNS,
-    TRACK_COLUMNS,
-    Tracks,
-    TrackSettings,
-    follow,
-    positions_in,
-    positions_of,
-    stage_drift,
-)
+from napari_magtex.segment.positions import POSITION_COLUMNS, positions_in, positions_of
+from napari_magtex.segment.tracks import TRACK_COLUMNS, Tracks, TrackSettings, follow, stage_drift
 
 
 @pytest.fixture

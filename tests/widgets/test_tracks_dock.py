@@ -17,7 +17,8 @@ from napari_magtex.errors import BadRegion, MagtexError
 from napari_magtex.segment.tracks import TRACK_COLUMNS
 from napari_magtex.widgets.choices import RESULT_KEY
 from napari_magtex.widgets.track_charts import COMMON, EACH, MOST_LINES, NUMBER
-from napari_magtex.widgets.tracks import SPEED, TRACK, TracksDock, drive_of
+from napari_magtex.widgets.track_layers import drive_of
+from napari_magtex.widgets.tracks import SPEED, TRACK, TracksDock
 
 FRAMES, PLACES = 15, [(y, x) for y in (30, 60, 90) for x in (25, 55, 85, 115)]
 
@@ -91,6 +92,21 @@ def test_the_motion_is_told_in_micrometres_and_seconds(dock_in, qtbot) -> None:
     assert "Hall angle" not in said
     assert dock.spreading.axes.get_xlabel() == "lag (s)"
     assert dock.spreading.axes.get_ylabel() == "MSD (µm²)"
+
+
+def test_the_interval_is_the_layers_or_what_was_typed(dock_in) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(frames=2), name="timed", scale=(40, 1, 1), units=("ms", "nm", "nm"))
+    assert dock.interval.value == 0.04
+    dock.viewer.add_labels(moving(frames=2), name="bare")
+    dock.labels.value = dock.viewer.layers["bare"]
+    assert dock.interval.value == ""
+    dock.interval.lines[0].setText("3")
+    dock.viewer.add_labels(moving(frames=2), name="bare too")
+    dock.labels.value = dock.viewer.layers["bare too"]
+    assert dock.interval.value == 3
+    dock.labels.value = dock.viewer.layers["timed"]
+    assert dock.interval.value == 0.04
 
 
 def test_without_units_all_is_told_in_pixels_and_frames(dock_in, qtbot) -> None:

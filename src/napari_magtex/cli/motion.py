@@ -37,7 +37,7 @@ class Stack:
     ) -> None:
         """Keep where the skyrmions of the next frame's label image (ny, nx) are; provenances are of its regions."""
         from napari_magtex.picture import Contrast
-        from napari_magtex.segment.tracks import positions_of
+        from napari_magtex.segment.positions import positions_of
 
         if self.provenance is None:
             first = provenances[0]

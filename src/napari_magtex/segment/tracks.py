@@ -1,12 +1,11 @@
-"""Skyrmions from frame to frame: where they are in each, and which is which, by trackpy."""
+"""Skyrmions from frame to frame: which is which, by trackpy, and the motion that they have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,17 +15,14 @@ from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError, Unsuitable
 from napari_magtex.results import Provenance
 from napari_magtex.segment.pairs import nearest_distances
+from napari_magtex.segment.positions import is_told
 
 Points = NDArray[np.float64]  # (n, 2)
-
-POSITION_COLUMNS = ("frame", "label", "x_px", "y_px", "cut")
-"""Of positions; those of `Measurements` do as well."""
 
 TRACK_COLUMNS = ("file", "track", "frame", "x_px", "y_px", "x_nm", "y_nm", "t_s", "label")
 """Of a row of ``tracks.csv``; ``file``, ``frame`` and ``label`` name its row of ``skyrmions.csv``."""
 
 _NEAR = 0.5  # of the usual distance to the nearest neighbour: a skyrmion that moves less is nearer to itself
-_REPORTS = 50  # of progress
 _LONG, _MANY = 0.8, 0.01  # steps longer than so much of the radius; a share of them that says it is too small
 
 
@@ -109,48 +105,6 @@ class Tracks:
         return table.reindex(columns=list(TRACK_COLUMNS))
 
 
-def positions_of(labels: NDArray[Any], frame: int) -> pd.DataFrame:
-    """Return where the skyrmions of a label image (ny, nx) are, with `POSITION_COLUMNS`.
-
-    A frame with one number alone is taken for a mask: every piece of it counts. ``cut`` are those at the picture's
-    edge: the centre of what is seen of them moves otherwise than they do.
-    """
-    inside = np.flatnonzero(labels != 0)
-    y, x = np.divmod(inside, labels.shape[1])
-    numbers, which = np.unique(labels.ravel()[inside], return_inverse=True)
-    if len(numbers) == 1:
-        from scipy.ndimage import label
-
-        pieces, _ = label(labels != 0, structure=np.ones((3, 3)))
-        numbers, which = np.unique(pieces.ravel()[inside], return_inverse=True)
-    area = np.bincount(which, minlength=len(numbers))
-    at_edge = (y == 0) | (x == 0) | (y == labels.shape[0] - 1) | (x == labels.shape[1] - 1)
-    return pd.DataFrame(
-        {
-            "frame": frame,
-            "label": numbers.astype(np.int64),
-            "x_px": np.bincount(which, x, minlength=len(numbers)) / area,
-            "y_px": np.bincount(which, y, minlength=len(numbers)) / area,
-            "cut": np.bincount(which, at_edge, minlength=len(numbers)) > 0,
-        }
-    )
-
-
-def positions_in(stack: Iterable[NDArray[Any]], total: int) -> Iterator[Progress | pd.DataFrame]:
-    """Find the skyrmions of label images (ny, nx), frame by frame.
-
-    Yields
-    ------
-    Progress, and last the positions in all of them.
-    """
-    found = []
-    for frame, labels in enumerate(stack):
-        found.append(positions_of(labels, frame))
-        if _is_told(frame, total):
-            yield Progress(frame + 1, total, "locating")
-    yield pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(POSITION_COLUMNS))
-
-
 def usual_radius(points: Mapping[int, Points]) -> float:
     """Return the search radius for the points (n, 2) of each frame: half the median distance to the nearest one.
 
@@ -215,7 +169,7 @@ def follow(
     try:
         for frame, found in linked:
             numbers.extend(found)
-            if _is_told(frame, frames):
+            if is_told(frame, frames):
                 yield Progress(frame + 1, frames, "following")
     except trackpy.SubnetOversizeException:
         raise Unsuitable(
@@ -275,11 +229,6 @@ def stage_drift(tracks: Tracks) -> tuple[Points, float]:
         raise Unsuitable("a drift of the stage shows where two frames in turn show the same two skyrmions, and none "
                          "do: do not subtract it here")  # fmt: skip
     return path, float(1 - np.count_nonzero(seen) / seen.sum())
-
-
-def _is_told(frame: int, frames: int) -> bool:
-    """Whether a frame's progress is told: it takes a millisecond, and to show it in a window ten."""
-    return frame % max(1, frames // _REPORTS) == 0
 
 
 def _square(table: pd.DataFrame, pixel_size: tuple[float, float] | None) -> Points:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,23 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels, Layer, Shapes
+from napari.layers import Labels, Shapes
 from napari.layers import Tracks as TracksLayer
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QSpinBox, QWidget
 
 from napari_magtex.compute import Progress, passed_on
 from napari_magtex.contributions import METADATA_KEY
-from napari_magtex.errors import BadRegion, MagtexError, Unsuitable, UnusablePicture
+from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
 from napari_magtex.picture import Contrast
 from napari_magtex.results import Provenance, write_text
 from napari_magtex.segment.motion import Motion, MotionSettings, motion_of
-from napari_magtex.segment.tracks import Tracks, TrackSettings, follow, positions_in, steps_of
+from napari_magtex.segment.positions import positions_in
+from napari_magtex.segment.tracks import Tracks, TrackSettings, follow
 from napari_magtex.widgets.choices import Choice, LayerChoice
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
 from napari_magtex.widgets.editors import Numbers
-from napari_magtex.widgets.layers import Units, pixel_size_of, placed_on, to_pixels
+from napari_magtex.widgets.layers import pixel_size_of, placed_on
 from napari_magtex.widgets.track_charts import COLOUR_MAP, SERIES, History, HistoryChart, SpreadingChart, history_of
+from napari_magtex.widgets.track_layers import LabelsChoice, drive_of, interval_of, shown_rows, stack_of
 from napari_magtex.widgets.worker import tell
 
 if TYPE_CHECKING:
@@ -35,16 +36,6 @@ if TYPE_CHECKING:
 TRACK, SPEED = "track_id", "speed"
 COLOURS = {"Track": TRACK, "Speed": SPEED}
 TABLES = {"Save tracks": "tracks.csv", "Save MSD": "msd.csv"}
-
-
-class LabelsChoice(LayerChoice):
-    """The labels of a viewer, whoever made them."""
-
-    def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer, Labels)
-
-    def _offers(self, layer: Layer | None) -> bool:
-        return isinstance(layer, Labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +61,7 @@ class TracksDock(Dock):
         super().__init__(napari_viewer, "Track skyrmions")
         self.answer: Answer | None = None
         self.layer: TracksLayer | None = None
+        self._told_interval = ""  # by the layer chosen
         self.labels = LabelsChoice(self.viewer)
         self.interval, self.radius = Numbers("s"), Numbers("px")
         self.memory, self.exposure = QSpinBox(), QSpinBox()
@@ -125,11 +117,14 @@ class TracksDock(Dock):
         return question
 
     def _on_labels(self, _index: int = 0) -> None:
-        """Take over what the layer knows of the time between frames."""
-        labels = self.labels.value
+        """Take over what the layer knows of the time between frames; else what a person typed stays."""
+        line, labels = self.interval.lines[0], self.labels.value
         interval = interval_of(labels) if labels is not None else None
         if interval is not None:
             self.interval.value = interval
+        elif line.text() == self._told_interval:
+            line.clear()
+        self._told_interval = line.text() if interval is not None else ""
 
     # ---- computing
 
@@ -222,64 +217,6 @@ class TracksDock(Dock):
         if self.answer is not None:
             place = self.answer.labels.world_to_data(self.viewer.dims.point)[0]
             self.history.show_frame(int(np.clip(round(float(place)), 0, self.answer.tracks.frames - 1)))
-
-
-def stack_of(labels: Labels) -> Any:
-    """Return the label images of a layer, (t, y, x).
-
-    Raises
-    ------
-    Unsuitable
-        It is one picture, one frame, or has more axes.
-    """
-    data = labels.data[0] if labels.multiscale else labels.data
-    if data.ndim != 3:
-        raise Unsuitable(f"the layer {labels.name} has {data.ndim} axes: tracks need a stack (time, rows, columns)")
-    if len(data) < 2:
-        raise Unsuitable(f"the layer {labels.name} has one frame: tracks need two or more")
-    return data
-
-
-def interval_of(labels: Labels) -> float | None:
-    """Return the time between frames in s, where the first axis of a layer is one of time."""
-    step = 1 * labels.units[0]
-    return float(step.to("second").magnitude * labels.scale[0]) if step.check("[time]") else None
-
-
-def drive_of(shapes: Shapes, labels: Labels, world_units: Units | None) -> float:
-    """Return where the first line of a layer points, in degrees counter-clockwise from the rows of the labels.
-
-    Raises
-    ------
-    BadRegion
-        The layer holds no line, or its ends are one point.
-    """
-    lines = [np.asarray(line, np.float64) for line, kind in zip(shapes.data, shapes.shape_type, strict=True)
-             if kind in ("line", "path")]  # fmt: skip
-    if not lines:
-        raise BadRegion(f"the layer {shapes.name} holds no line: draw one in the direction of the drive")
-    first, last = to_pixels(lines[0][[0, -1]], shapes, labels, world_units)[:, -2:]
-    size = pixel_size_of(labels) or (1.0, 1.0)
-    down, right = (last - first) * size
-    if not np.hypot(down, right):
-        raise BadRegion(f"the line in {shapes.name} begins where it ends: draw it in the direction of the drive")
-    return math.degrees(math.atan2(0.0 - down, right))
-
-
-def shown_rows(tracks: Tracks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the rows (n, 4) of a Tracks layer: number, frame, y, x; and the speed (n,) there in pixels a frame.
-
-    Skyrmions that are seen once have no track to show.
-    """
-    table = tracks.table
-    speed = np.full(len(table), np.nan)
-    rows, steps = steps_of(tracks)
-    speed[rows] = np.hypot(*steps.T)
-    first = rows[~np.isin(rows - 1, rows)] - 1  # where a track, or a part of it, begins it is as fast as a frame later
-    speed[first] = speed[first + 1]
-    kept = table.groupby("track")["frame"].transform("size").to_numpy() > 1
-    data = table.loc[kept, ["track", "frame", "y_px", "x_px"]].to_numpy(np.float64)
-    return data, np.nan_to_num(speed[kept])
 
 
 def figures(motion: Motion) -> str:
