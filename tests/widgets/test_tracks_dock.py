@@ -324,3 +324,17 @@ def test_labels_that_an_analysis_added_are_offered(dock_in) -> None:
     dock = dock_in()
     dock.viewer.add_labels(moving(), name="skyrmions", metadata={RESULT_KEY: "skyrmions"})
     assert dock.labels.value is dock.viewer.layers["skyrmions"]
+
+
+def test_what_segment_skyrmions_found_can_be_followed(person, qtbot) -> None:
+    segmenting = person.opens()
+    frames = [person.frame([(y, x + 1.5 * t) for y, x in person.places if x < 130], seed=t) for t in range(5)]
+    segmenting.viewer.add_image(np.stack(frames), name="film", scale=(0.2, 10, 10), units=("s", "nm", "nm"))
+    person.runs(segmenting)
+    dock = TracksDock(segmenting.viewer)
+    segmenting.viewer.window.add_dock_widget(dock)
+    assert dock.labels.value is segmenting.overlay.labels
+    run(dock, qtbot)
+    (motion,) = dock.results()
+    assert motion.tracks == len([place for place in person.places if place[1] < 130])
+    assert motion.velocity[0].value == pytest.approx(1.5 * 0.01 / 0.2, rel=0.1)
