@@ -69,6 +69,18 @@ def test_noise_is_as_strong_as_said():
         assert film.std() == pytest.approx(1, abs=0.1)
 
 
+def test_the_ground_beside_a_device_is_never_noisier_and_often_quieter():
+    ratios = []
+    for frame in drawn(60, snr=1.0):
+        step = np.abs(np.diff(frame.grey, axis=1))
+        inside, beside = ((frame.kinds[:, 1:] == kind) & (frame.kinds[:, :-1] == kind) for kind in (0, 3))
+        if min(inside.sum(), beside.sum()) > 400:
+            ratios.append(np.median(step[beside]) / np.median(step[inside]))
+    assert len(ratios) > 8
+    assert max(ratios) < 1.1
+    assert sum(ratio < 0.75 for ratio in ratios) > 0.2 * len(ratios)
+
+
 def test_domains_leave_the_film_more_than_half_of_most_frames():
     shares = [np.mean(arranged(np.random.default_rng(seed), (128, 128), 12.0) > 0) for seed in range(40)]
     assert np.mean(np.array(shares) < 0.55) > 0.9

@@ -30,6 +30,8 @@ _MOST_OF_FRAME = 0.5  # of the shorter side, across a skyrmion
 _QUIETEST = 25.0  # contrast over noise
 _FORCE = 0.12  # share of frames of a force microscope
 _DEVICES = 0.35  # share of frames that show devices
+_LEAST_FILM = 0.03  # of a frame
+_QUIETEST_GROUND = 0.25  # of the film's noise that the ground beside it has, at least
 _VISIBLE = 0.35  # of the skyrmions' contrast: dust that changes the grey by less is no defect
 
 
@@ -94,7 +96,10 @@ def simulated_frame(
     grey = seen + dirt
     if not clean:
         grey = uneven_light(grey, 0.6, rng, slope=1.0)
-    grey = grey + np.float32(1 / snr) * (rng.standard_normal(shape, np.float32) if clean else grain(shape, rng))
+    noise = rng.standard_normal(shape, np.float32) if clean else grain(shape, rng)
+    if not film.all() and rng.random() < 0.6:  # dark ground has less shot noise, and none of a reference's domains
+        noise = np.where(film, noise, noise * np.float32(np.exp(rng.uniform(np.log(_QUIETEST_GROUND), 0))))
+    grey = grey + np.float32(1 / snr) * noise
     if rng.random() < 0.5:
         grey = -grey
     return SimulatedFrame(grey.astype(np.float32), kinds, size, snr)
@@ -133,7 +138,7 @@ def _seen(rng: np.random.Generator, m: NDArray[np.floating], inside: NDArray[np.
 
 
 def _devices(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return where devices are on a frame: wires, pads in rows, discs, in any direction; never on less than a tenth."""
+    """Return where devices are on a frame: wires, pads in rows, discs, in any direction."""
     ny, nx = shape
     for _ in range(8):
         angle = rng.normal() * 0.15 if rng.random() < 0.7 else rng.uniform(0, np.pi)
@@ -154,7 +159,7 @@ def _devices(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.boo
         else:
             corner = rng.uniform(0.3, 0.8) * step_x
             film = (np.abs(y) < width_y / 2) & (np.abs(y) + x < corner)
-        if 0.1 < film.mean() < 1:
+        if _LEAST_FILM < film.mean() < 1:
             return film
     return np.ones(shape, bool)
 
