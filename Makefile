@@ -34,6 +34,8 @@ bench-classifier: $(READY)
 
 bench-estimator: $(READY)
 	@$(RUN) benchmarks/estimator.py
+	@$(RUN) benchmarks/estimator_paper.py
+	@$(RUN) benchmarks/estimator_skml.py
 
 bench-lorentz: $(READY)
 	@$(RUN) benchmarks/lorentz.py

@@ -23,6 +23,8 @@ SECTIONS = {  # the module that renders each, and the page that it stands on
     "real": ("classifier_real", "classifier.md"),
     "networks": ("classifier_networks", "classifier.md"),
     "estimators": ("estimator", "estimate.md"),
+    "paper": ("estimator_paper", "estimate.md"),
+    "skml": ("estimator_skml", "estimate.md"),
     "lorentz": ("lorentz", "lorentz.md"),
     "segment": ("segment", "segment.md"),
 }

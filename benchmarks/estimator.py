@@ -4,10 +4,9 @@
 
 Tables: ``held-out`` (the test split of an estimator's own experiment, whole and in regions), ``window`` (test A: the
 125 sets of A 4-12 pJ/m, D 0.8-2.4 mJ/m^2, Ms 0.2-0.6 MA/m with a new seed; test B: the 64 midpoints), ``sizes``
-(FeGe's own constants, 128 x 128 to 1024 x 1024 cells), ``paths`` (the midpoints again, but annealed, brought along
-fields, or begun otherwise), and ``paper`` (both networks trained on the 125 sets alone, with torques and without; some
-minutes each).
-Films and trainings stay in the cache; pictures have eight bits, Lorentz frames 200 electrons a pixel.
+(FeGe's own constants, 128 x 128 to 1024 x 1024 cells), and ``paths`` (the midpoints again, but annealed, brought along
+fields, or begun otherwise). What 125 films alone teach is measured by estimator_paper.py.
+Films stay in the cache; pictures have eight bits, Lorentz frames 200 electrons a pixel.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from typing import Any
 import numpy as np
 from tables import Figures, table, write
 
-from napari_magtex.compute import Progress, cache_folder, drain
+from napari_magtex.compute import Progress, drain
 from napari_magtex.estimate.drawing import draw_channels
 from napari_magtex.estimate.estimator import Estimator
 from napari_magtex.estimate.evaluate import Seen, crops, held_out_figures
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.sets import Split, parameter_sets
 from napari_magtex.estimate.simulate import films_folder, simulate_films, simulate_table
-from napari_magtex.estimate.train import see, train_estimator
+from napari_magtex.estimate.train import see
 
 Tables = dict[str, Any]
 GRID = {
@@ -81,7 +80,7 @@ def main() -> None:
 def held_out(estimator: Estimator) -> Iterator[Figures]:
     """Films of the estimator's own test split, whole and in regions."""
     experiment = estimator.experiment
-    films = drain(simulate_films(experiment), _report)
+    films = drain(simulate_films(experiment), report)
     seen = see(next(f for f in films if f.split is Split.TEST), experiment)
     yield _row("test split", estimator, seen)
     for side in (96, 64, 40):
@@ -93,7 +92,7 @@ def window(estimator: Estimator) -> Iterator[Figures]:
     """The paper's design: its sets with another seed, and between them."""
     for T in (0.0, HOT):
         for what, values in (("test A", GRID), ("test B", MIDPOINTS)):
-            seen = _seen(_experiment(estimator, values, T), estimator)
+            seen = films_seen(experiment_of(estimator.experiment, values, T), estimator)
             yield _row(f"{what}, {T:g} K", estimator, seen)
             if T and "T" in estimator.experiment.estimated:
                 yield _row(f"{what}, {T:g} K, which is told", estimator, seen, known={"T": T})
@@ -104,7 +103,10 @@ def sizes(estimator: Estimator) -> Iterator[Figures]:
     for T in (0.0, HOT):
         for shape, seeds in SIZES.items():
             each = [
-                _seen(_experiment(estimator, FEGE, T, film={"shape": list(shape)}, start={"seed": 11 + n}), estimator)
+                films_seen(
+                    experiment_of(estimator.experiment, FEGE, T, film={"shape": list(shape)}, start={"seed": 11 + n}),
+                    estimator,
+                )
                 for n in range(seeds)
             ]
             yield _row(f"{shape[1]} x {shape[0]} cells, {T:g} K", estimator, _together(each))
@@ -113,23 +115,9 @@ def sizes(estimator: Estimator) -> Iterator[Figures]:
 def paths(estimator: Estimator) -> Iterator[Figures]:
     """States that were come to by another way than those of the training."""
     for what, start in PATHS.items():
-        yield _row(what, estimator, _seen(_experiment(estimator, MIDPOINTS, 0.0, start=start), estimator))
-
-
-def paper(estimator: Estimator) -> Iterator[Figures]:
-    """Both networks, trained on the 125 sets alone, at the temperature that they are then asked at."""
-    for T in (0.0, HOT):
-        for network, steps in (("windows-cnn", 1500), ("wang2020", 1500)):
-            training = {"calibration": 48, "test": 8, "network": network, "steps": steps}
-            trained = _trained(_experiment(estimator, GRID, T, start={"seed": 1}, training=training))
-            variants = {network: trained}
-            if trained.misses is not None:
-                variants = {f"{network}, with torques": trained, network: replace(trained, misses=None)}
-            for what, values in (("test A", GRID), ("test B", MIDPOINTS)):
-                seen = _seen(_experiment(estimator, values, T), trained)
-                for name, one in variants.items():
-                    seconds = {"training_seconds": trained.card["training"]["seconds"]}
-                    yield _row(f"{name}: {what}, {T:g} K", one, seen) | seconds
+        yield _row(
+            what, estimator, films_seen(experiment_of(estimator.experiment, MIDPOINTS, 0.0, start=start), estimator)
+        )
 
 
 TABLES: dict[str, Callable[[Estimator], Iterator[Figures]]] = {
@@ -137,16 +125,15 @@ TABLES: dict[str, Callable[[Estimator], Iterator[Figures]]] = {
     "window": window,
     "sizes": sizes,
     "paths": paths,
-    "paper": paper,
 }
 
 
 # ---- films and pictures
 
 
-def _experiment(estimator: Estimator, values: Tables, T: float, **sections: Tables) -> Experiment:
-    """Return the estimator's experiment with other constants, one temperature and, but for what is said, seed 2."""
-    tables = copy.deepcopy(estimator.experiment.to_dict())
+def experiment_of(base: Experiment, values: Tables, T: float, **sections: Tables) -> Experiment:
+    """Return an experiment with other constants, one temperature and, but for what is said, seed 2."""
+    tables = copy.deepcopy(base.to_dict())
     tables["parameters"] = {key: {"values": v} if isinstance(v, list) else v for key, v in values.items()}
     tables["conditions"]["temperature_K"] = T
     tables["start"]["seed"] = 2
@@ -155,12 +142,12 @@ def _experiment(estimator: Estimator, values: Tables, T: float, **sections: Tabl
     return Experiment.from_dict(tables)
 
 
-def _seen(experiment: Experiment, estimator: Estimator) -> Seen:
+def films_seen(experiment: Experiment, estimator: Estimator) -> Seen:
     """Simulate films, for every set of an experiment one, and draw them as the estimator's experiment sees them."""
     path = films_folder(experiment) / "benchmark.zarr"
     path.parent.mkdir(parents=True, exist_ok=True)
     count = len(parameter_sets(experiment, Split.TRAIN))
-    films = drain(simulate_table(experiment, path), _report)
+    films = drain(simulate_table(experiment, path), report)
     converged = films.read("converged", slice(count))
     m, constants = films.read("m", slice(count))[converged], films.constants(experiment, slice(count))[converged]
     known = dict(zip(experiment.parameters, constants.T, strict=True)) | {"T": _heat(experiment, len(m))}
@@ -178,14 +165,6 @@ def _together(parts: list[Seen]) -> Seen:
     return Seen(*(np.concatenate([getattr(part, name) for part in parts]) for name in Seen.__dataclass_fields__))
 
 
-def _trained(experiment: Experiment) -> Estimator:
-    """Train an estimator, or load it where the cache has it."""
-    path = cache_folder() / "estimator" / f"benchmark-{experiment.hash()}.safetensors"
-    if not path.is_file():
-        drain(train_estimator(experiment, path), _report)
-    return Estimator.load(path)
-
-
 # ---- figures
 
 
@@ -198,12 +177,13 @@ def markdown(figures: Figures) -> str:
     parts = []
     for contrast, name in dict.fromkeys((row["contrast"], row["table"]) for row in figures["rows"]):
         rows = [row for row in figures["rows"] if (row["contrast"], row["table"]) == (contrast, name)]
-        cells = [(row["what"], *_cells(row["figures"])) for row in rows]
+        cells = [(row["what"], *told(row["figures"])) for row in rows]
         parts.append(f"{contrast}, {name}:\n\n{table((name, *HEAD), cells)}")
     return "\n\n".join(parts)
 
 
-def _cells(figures: Figures) -> list[str]:
+def told(figures: Figures) -> list[str]:
+    """Return the cells of `HEAD`."""
     parameters = [figures["parameters"].get(name, {}) for name in ("A", "D", "Ms")]
     errors = [f"{p['median_relative_error_percent']:.2g} %" if p else "" for p in parameters]
     cover = [f"{p['coverage_percent']:.0f} %" if p else "" for p in parameters]
@@ -211,7 +191,8 @@ def _cells(figures: Figures) -> list[str]:
     return [str(figures["films"]), str(figures["uniform"]), *errors, *cover, applicable]
 
 
-def _report(progress: Progress) -> None:
+def report(progress: Progress) -> None:
+    """Say now and then how far it is."""
     if progress.done % 50 == 0:
         print(f"  {progress.what} {progress.done} / {progress.total}", file=sys.stderr)
 

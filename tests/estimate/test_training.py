@@ -15,7 +15,7 @@ from napari_magtex.estimate.network import build
 from napari_magtex.estimate.predict import Estimator
 from napari_magtex.estimate.sets import Split, parameter_sets
 from napari_magtex.estimate.simulate import table_path
-from napari_magtex.estimate.train import Learned, SampleFilms, checkpoint_path, train_estimator
+from napari_magtex.estimate.train import Learned, SampleFilms, checkpoint_path, crop_sides, train_estimator
 from napari_magtex.picture import Contrast
 
 
@@ -134,6 +134,13 @@ def test_the_papers_network_trains_by_the_same_way(experiment_with, same_cache, 
     e = experiment_with(training={"network": "wang2020", "steps": 1})
     assert drain(train_estimator(e, tmp_path / "w.safetensors", device="cpu")) == tmp_path / "w.safetensors"
     assert Estimator.load(tmp_path / "w.safetensors", device="cpu").card["network"] == "wang2020"
+
+
+def test_a_network_that_judges_windows_one_by_one_learns_from_small_crops_of_many_films(experiment_with):
+    film = {"shape": [128, 160]}
+    assert crop_sides(experiment_with(film=film)) == [40, 64, 96, 128]
+    assert crop_sides(experiment_with(film=film, training={"network": "wang2020"})) == [40]
+    assert crop_sides(experiment_with()) == [40], "no crop is larger than the film"
 
 
 def test_checkpoints_hold_weights_and_moments(tmp_path):

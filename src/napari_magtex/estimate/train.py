@@ -39,6 +39,7 @@ from napari_magtex.estimate.symmetry import mirrored, random_crop
 from napari_magtex.picture import Contrast
 
 CROPS = {40: 80, 64: 32, 96: 14, 128: 8}  # cells a side: crops in a step, which is about as long with either
+_LARGEST_CROP = {"windows-cnn": 128, "wang2020": 40}  # what judges windows one by one sees most films in small crops
 LEARNING_RATE = {"windows-cnn": 3e-3, "wang2020": 1e-3}
 _SAVE_EVERY = 50  # steps
 _TOLD = 200  # times in a training that its loss is told
@@ -143,11 +144,18 @@ def checkpoint_path(experiment: Experiment) -> Path:
     return folder / f"{experiment.training.network}.safetensors"
 
 
+def crop_sides(experiment: Experiment) -> list[int]:
+    """Return the sides, in cells, of the crops that a network learns from: up to the films' own."""
+    largest = min(_LARGEST_CROP[experiment.training.network], *experiment.film.shape)
+    return [side for side in CROPS if side <= largest]
+
+
 def step_seconds(experiment: Experiment, device: Device | str) -> float:
     """Return how long a step of training takes here and now: measured once in a process for each network and crop."""
     contrast, place = experiment.picture.contrast, torch_device(device)
-    side = min(64, *experiment.film.shape)
-    shape = (CROPS[64], CHANNELS[contrast], side, side)
+    sides = crop_sides(experiment)
+    side = min(sides[-1], 64)
+    shape = (CROPS[side], CHANNELS[contrast], side, side)
     key = (experiment.training.network, len(experiment.estimated), shape, place)
     if key not in _STEP_SECONDS:
         network = _new_network(experiment).to(place)
@@ -212,8 +220,7 @@ def fit(
     told = max(1, settings.steps // _TOLD)
     since: list[tuple[float, float]] = []  # loss and error of the steps since the last event
     error = math.nan
-    smallest = min(experiment.film.shape)
-    sides = [side for side in CROPS if side <= smallest]
+    sides = crop_sides(experiment)
     for step in range(first, settings.steps):
         generator = torch.Generator().manual_seed(experiment.start.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
