@@ -154,13 +154,13 @@ def test_missing_damaged_or_exchanged_labels_are_told_with_the_way_out(correctio
         with pytest.raises(UnreadableFile, match=f"label image of frames.*frame 0.*{says}.*remove"):
             corrections.frame(first)
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UnreadableFile, match="label image.*remove"):
+    with pytest.raises(UnreadableFile, match=r"label image.*remove"):
         corrections.frame(first)
     path.unlink()
     with pytest.raises(UnreadableFile, match="no such file"):
         corrections.frame(first)
     (corrections.folder / f"{second.sha256}.tif").write_bytes(b"II*\0 no more")
-    with pytest.raises(UnreadableFile, match="the picture of frames.*frame 1.*remove"):
+    with pytest.raises(UnreadableFile, match=r"the picture of frames.*frame 1.*remove"):
         corrections.frame(second)
     corrections.remove([first, second])
     assert corrections.read() == []
