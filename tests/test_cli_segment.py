@@ -171,9 +171,9 @@ def test_weights_of_ones_own_are_used_and_named(folder, magtex):
 
 
 def test_ctrl_c_keeps_the_frames_that_are_finished(folder, magtex, monkeypatch):
-    from napari_magtex.segment import predict
+    from napari_magtex.segment import counted
 
-    whole, calls = predict.segment, []
+    whole, calls = counted.segment, []
 
     def interrupted(*arguments):
         calls.append(1)
@@ -181,7 +181,7 @@ def test_ctrl_c_keeps_the_frames_that_are_finished(folder, magtex, monkeypatch):
             raise KeyboardInterrupt
         return whole(*arguments)
 
-    monkeypatch.setattr(predict, "segment", interrupted)
+    monkeypatch.setattr(counted, "segment", interrupted)
     code, _, err = magtex("segment", "--method", "threshold", "stack.tif", "--out", "found")
     assert code == 130
     assert "stopped" in err

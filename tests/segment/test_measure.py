@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
+from skimage.measure import label, regionprops_table
 
 from napari_magtex.errors import Unsuitable
 from napari_magtex.physics.starts import paint_skyrmion, uniform_start
@@ -14,6 +16,7 @@ from napari_magtex.segment.charge import charges
 from napari_magtex.segment.measure import COLUMNS, measure
 from napari_magtex.segment.order import hexatic_order, voronoi_neighbours
 from napari_magtex.segment.pairs import nearest_distances, radial_distribution
+from napari_magtex.segment.shape import shapes_of
 from napari_magtex.texture import Lattice, SpinTexture
 
 
@@ -143,6 +146,33 @@ def test_an_ellipse_tells_its_eccentricity_and_its_angle_with_y_up(provenance):
     row = measure(labels, provenance()).rows().iloc[0]
     assert row.eccentricity == pytest.approx(math.sqrt(0.75), abs=0.01)
     assert row.orientation_deg == pytest.approx(math.degrees(0.5), abs=1)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.7])
+def test_shapes_are_those_of_scikit_image(ratio):
+    rng = np.random.default_rng(0)
+    labels = label(gaussian_filter(rng.standard_normal((200, 240)), 3) > 0.08)
+    labels[labels == 5] = 0  # a number that is missing
+    found = shapes_of(labels, ratio)
+    wanted = ("label", "centroid", "num_pixels", "eccentricity", "orientation")
+    told = regionprops_table(labels, properties=wanted, spacing=(ratio, 1.0))
+    assert len(found.label) > 50
+    assert np.array_equal(found.label, told["label"])
+    assert np.array_equal(found.area, told["num_pixels"])
+    assert np.allclose(found.points, np.stack([told["centroid-0"] / ratio, told["centroid-1"]], axis=1))
+    assert np.allclose(found.eccentricity, told["eccentricity"], atol=1e-6)
+    drawn_out = found.eccentricity > 0.1
+    apart = found.angle - (told["orientation"] + np.pi / 2)
+    assert np.allclose(np.sin(apart[drawn_out]), 0, atol=1e-6)
+
+
+def test_a_single_pixel_has_a_shape():
+    labels = np.zeros((20, 20), np.int32)
+    labels[3, 4] = 7
+    found = shapes_of(labels)
+    assert found.label.tolist() == [7]
+    assert found.points.tolist() == [[3, 4]]
+    assert found.eccentricity.tolist() == [0]
 
 
 def test_pixels_that_are_no_squares_keep_discs_round(provenance):

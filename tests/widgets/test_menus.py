@@ -10,6 +10,7 @@ from npe2 import PluginManager, PluginManifest
 
 MENUS = {
     "napari/layers/classify": {"napari-magtex.classify", "napari-magtex.state_map", "napari-magtex.learn"},
+    "napari/layers/segment": {"napari-magtex.segment"},
     "napari/layers/measure": {
         "napari-magtex.estimate",
         "napari-magtex.train",
@@ -64,6 +65,7 @@ def test_lorentz_tem_is_a_submenu_of_transform(manifest, make_napari_viewer) -> 
         "Classify state…",
         "Map states…",
         "Teach states…",
+        "Segment skyrmions…",
         "Estimate parameters…",
         "New experiment…",
         "Check by simulation…",

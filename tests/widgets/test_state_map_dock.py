@@ -131,7 +131,7 @@ def test_a_stack_is_plotted_against_its_field_and_follows_the_slider(dock_in, qt
     assert dock.track.axes.get_xlabel() == "frame"
     assert list(dock.track.marker.get_xdata()) == [1.0, 1.0]
     (tmp_path / "T.csv").write_text("frame,temperature_K\n3,300\n2,200\n1,100\n0,5\n")
-    dock.offer_series(tmp_path / "T.csv")
+    dock.against.open_file(tmp_path / "T.csv")
     assert dock.track.axes.get_xlabel() == "temperature (K)"
     dock.save(tmp_path / "areas.csv")
     dock.save(tmp_path / "areas.json")

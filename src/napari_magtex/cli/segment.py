@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,30 +17,9 @@ from napari_magtex.errors import MagtexError
 from napari_magtex.segment.kinds import Method, Polarity
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
-    from napari_magtex.inputs import Input
-    from napari_magtex.picture import Picture, Region
-    from napari_magtex.results import Provenance
-    from napari_magtex.segment.predict import Segmentation, Settings
-    from napari_magtex.segment.segmenter import Segmenter
-    from napari_magtex.texture import SpinTexture
-
-
-@dataclass(frozen=True, eq=False)
-class Counted:
-    """What is kept of a frame, or of a region of it, once it is measured: thousands of them fit the memory."""
-
-    provenance: Provenance
-    rows: pd.DataFrame
-    radial: pd.DataFrame
-    summary: dict[str, Any]
-
-    def record(self) -> dict[str, Any]:
-        """Return the JSON object of the frame."""
-        return self.summary
+    from napari_magtex.segment.counted import Counted
 
 
 def segment(
@@ -85,6 +62,9 @@ def segment(
 
     def answer(path: str, report: Report) -> list[Counted]:
         from napari_magtex.inputs import open_inputs
+        from napari_magtex.segment.counted import count_frame
+        from napari_magtex.segment.grey import polar
+        from napari_magtex.segment.saving import label_image
 
         size = None if pixel_size is None else pixel_size * 1e-9
         inputs = open_inputs(path, pixel_size=size)
@@ -92,9 +72,9 @@ def segment(
         try:
             with label_image(labels_path(out, path, taken)) as write:
                 for number, found in enumerate(inputs):
-                    labels, some = count_frame(found, roi or [], segmenter, settings)
-                    write(labels)
-                    counted.extend(some)
+                    frame = count_frame(*polar(found.picture, found.texture), roi or [None], segmenter, settings)
+                    write(frame.labels)
+                    counted.extend(frame.counted)
                     report(Progress(number + 1, len(inputs), path))
         except KeyboardInterrupt:  # the frames that are finished are kept
             interrupted.extend(counted)
@@ -107,85 +87,10 @@ def segment(
     if counted or code != STOPPED:
         from napari_magtex.segment.measure import COLUMNS, RADIAL_COLUMNS
 
-        code = write_rows([one.rows for one in counted], COLUMNS, out / "skyrmions.csv") or code
-        code = write_rows([one.radial for one in counted], RADIAL_COLUMNS, out / "radial.csv") or code
+        code = write_table([one.rows for one in counted], COLUMNS, out / "skyrmions.csv") or code
+        code = write_table([one.radial for one in counted], RADIAL_COLUMNS, out / "radial.csv") or code
         finish(counted, code, out / "skyrmions.json", None)
     raise typer.Exit(code)
-
-
-def count_frame(
-    found: Input, regions: Sequence[Region], segmenter: Segmenter | None, settings: Settings
-) -> tuple[NDArray[np.int32], list[Counted]]:
-    """Return the label image of a frame, (ny, nx), and what was counted in it, or in each of its regions."""
-    import numpy as np
-
-    from napari_magtex.segment.predict import segment as find
-
-    picture, texture = polar(found)
-    labels = np.zeros(picture.shape, np.int32)
-    counted = []
-    places: list[Region | None] = [*regions] or [None]
-    for region in places:
-        seen = find(picture, segmenter, settings, region)
-        x0, y0, x1, y1 = region.bounds if region else (0, 0, *picture.shape[::-1])
-        spins = None if texture is None else replace(texture, m=texture.m[:, y0:y1, x0:x1])
-        before = int(labels.max(initial=0))  # of the regions together no two have one number
-        here = labels[y0:y1, x0:x1]
-        here[seen.labels > 0] = seen.labels[seen.labels > 0] + before
-        counted.append(_counted(seen, spins, before))
-    return labels, counted
-
-
-def _counted(seen: Segmentation, texture: SpinTexture | None, before: int) -> Counted:
-    found = seen.measured(texture)
-    rows = found.rows().assign(label=lambda rows: rows.label + before)
-    return Counted(found.provenance, rows, found.radial_rows(), found.record())
-
-
-def polar(found: Input) -> tuple[Picture, SpinTexture | None]:
-    """Return what is segmented of an input: the frame, or m_z of a texture, a pixel a cell, with the texture.
-
-    A triangular lattice stays the picture that it is drawn as: its cells are no pixels.
-    """
-    from napari_magtex.imaging.kerr import kerr_frame
-    from napari_magtex.picture import Contrast
-    from napari_magtex.texture import Lattice
-
-    picture, texture = found.picture, found.texture
-    if texture is None or texture.lattice is Lattice.TRIANGULAR:
-        return picture, None
-    seen = kerr_frame(texture)
-    return replace(seen, name=picture.name, frame=picture.frame, contrast=Contrast.SPIN), texture.middle()
-
-
-@contextmanager
-def label_image(path: Path) -> Iterator[Any]:
-    """Give what writes a label image after the other into a TIFF; after Ctrl-C those written stay, after an error none.
-
-    Raises
-    ------
-    MagtexError
-        The file cannot be written.
-    """
-    from tifffile import TiffWriter
-
-    from napari_magtex.results import replacing
-
-    try:
-        with replacing(path) as beside:
-            stopped = False
-            try:
-                with TiffWriter(beside) as file:
-                    yield lambda labels: file.write(labels, contiguous=False, compression="zlib", metadata=None)
-            except KeyboardInterrupt:
-                stopped = True
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise MagtexError(f"{path} cannot be written ({error.strerror})") from error
-    if stopped:
-        raise KeyboardInterrupt
 
 
 def labels_path(folder: Path, path: str, taken: Counter[str]) -> Path:
@@ -196,16 +101,12 @@ def labels_path(folder: Path, path: str, taken: Counter[str]) -> Path:
     return folder / f"{stem}{again}_labels.tif"
 
 
-def write_rows(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Path) -> int:
+def write_table(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Path) -> int:
     """Write the rows of all frames as CSV; return the exit code, 1 where it cannot be written."""
-    import pandas as pd
+    from napari_magtex.segment.saving import write_rows
 
-    from napari_magtex.results import write_text
-
-    filled = [one.astype(object) for one in parts if len(one)]
-    rows = pd.concat(filled) if filled else pd.DataFrame(columns=list(columns))
     try:
-        write_text(path, rows.to_csv(index=False))
+        write_rows(parts, columns, path)
     except OSError as error:
         fail(path, MagtexError(f"cannot be written ({error.strerror})"))
         return 1

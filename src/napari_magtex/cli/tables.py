@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from napari_magtex.states.definitions import State
 
 if TYPE_CHECKING:
-    from napari_magtex.cli.segment import Counted
     from napari_magtex.results import Estimate, Provenance, Quantity, Verdict
+    from napari_magtex.segment.counted import Counted
 
 VERDICTS = ("file", "frame", "roi", "contrast", "state", "probability", "90 % set", "remark")
 ESTIMATES = ("file", "frame", "roi", "method", "A (pJ/m)", "D (mJ/m2)", "Ms (MA/m)", "period (nm)", "remark")

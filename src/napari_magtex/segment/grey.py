@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_magtex.colours import recognise, rgb_to_spin
 from napari_magtex.errors import UnusablePicture
+from napari_magtex.imaging.kerr import kerr_frame
 from napari_magtex.picture import Contrast, Picture
+from napari_magtex.texture import Lattice, SpinTexture
 
 _SAME = 2.5 / 255  # that the channels of a grey picture saved in colours may differ by
 _SATURATED = 0.05  # of the pixels at one end of the scale: skyrmions may be hidden there
@@ -49,6 +51,17 @@ def grey_of(picture: Picture) -> Grey:
         if share > _SATURATED:
             notes.append(f"{share:.0%} of the pixels are the {end} value, {level:g}: what is saturated shows nothing")
     return Grey(np.asarray(pixels, np.float32), rows, tuple(notes))
+
+
+def polar(picture: Picture, texture: SpinTexture | None) -> tuple[Picture, SpinTexture | None]:
+    """Return what is segmented of a picture: itself, or m_z of the texture that it draws, a pixel a cell, with that.
+
+    A triangular lattice stays the picture that it is drawn as: its cells are no pixels.
+    """
+    if texture is None or texture.lattice is Lattice.TRIANGULAR:
+        return picture, None
+    seen = kerr_frame(texture)
+    return replace(seen, name=picture.name, frame=picture.frame, contrast=Contrast.SPIN), texture.middle()
 
 
 def _without_colour(picture: Picture) -> NDArray[np.float32]:

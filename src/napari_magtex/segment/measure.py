@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from skimage.measure import regionprops_table
 
 from napari_magtex.results import Provenance
 from napari_magtex.segment.charge import charges
 from napari_magtex.segment.order import Neighbours, hexatic_order, voronoi_neighbours
 from napari_magtex.segment.pairs import RadialDistribution, nearest_distances, radial_distribution
+from napari_magtex.segment.shape import shapes_of
 from napari_magtex.texture import SpinTexture
 
 COLUMNS = (
@@ -179,23 +179,20 @@ def measure(
     """
     ratio = pixel_size[0] / pixel_size[1] if pixel_size else 1.0
     film = np.ones(labels.shape, bool) if film is None else film
-    wanted = ("label", "centroid", "area", "eccentricity", "orientation")
-    found = regionprops_table(labels, properties=wanted, spacing=(ratio, 1.0))
-    points = np.stack([found["centroid-0"] / ratio, found["centroid-1"]], axis=1).astype(np.float64)
-    points = points.reshape(-1, 2)
+    found = shapes_of(labels, ratio)
+    points, area = found.points, found.area
     x0, y0 = provenance.roi[:2] if provenance.roi else (0, 0)
     scale = pixel_size or (1.0, 1.0)
     neighbours = voronoi_neighbours(points * scale, film, scale)
     psi6 = hexatic_order(points * scale, neighbours)
-    area = found["area"] / ratio
     columns: dict[str, NDArray[Any]] = {
-        "label": found["label"].astype(np.int64),
+        "label": found.label,
         "x_px": points[:, 1] + x0,
         "y_px": points[:, 0] + y0,
         "area_px": area,
         "radius_px": np.sqrt(area / np.pi),
-        "eccentricity": found["eccentricity"],
-        "orientation_deg": np.degrees(np.mod(found["orientation"] + np.pi / 2, np.pi)),
+        "eccentricity": found.eccentricity,
+        "orientation_deg": np.degrees(found.angle),
         "nearest_px": nearest_distances(points),
         "psi6": np.abs(psi6),
         "neighbours": np.where(neighbours.whole, neighbours.coordination, 0),

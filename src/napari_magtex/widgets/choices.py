@@ -146,11 +146,15 @@ class InputForm(QWidget):
         """Return the numbers of the frames to analyse."""
         return list(range(frame_count(self.image))) if self.frames.value else [self.shown]
 
-    def regions(self) -> list[Region | None]:
-        """Return the regions to analyse; None stands for the whole picture."""
+    def regions(self, seen: Image | None = None) -> list[Region | None]:
+        """Return the regions to analyse; None stands for the whole picture.
+
+        They are in pixels of ``seen``, where the layer whose pixels are analysed is not that of `as_analysed`.
+        """
         if self.roi.value is None:
             return [None]
-        seen, _ = as_analysed(self.image, self.shown)
+        if seen is None:
+            seen, _ = as_analysed(self.image, self.shown)
         return list(regions_of(self.roi.value, seen, self._viewer.dims.units))
 
     def _on_layer(self, _index: int = 0) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_magtex.results import Result
 
 
+LayerType = TypeVar("LayerType", bound=Layer)
 WIDE, LOWEST, SCROLL_BAR = 900, 260, 16  # pixels
 
 
@@ -132,15 +133,19 @@ class Dock(QWidget):
         says: Mapping[str, Any] | None = None,
         **looks: Any,
     ) -> Image:
-        """Add an image layer that holds a result; one of the same name that an analysis added before gives way.
+        """Add an image that holds a result, as `add_layer` does.
 
         ``says`` is what a frame's file would say of it, its contrast first: then other analyses take it for an input.
         """
-        for layer in [old for old in self.viewer.layers if old.name == name and RESULT_KEY in old.metadata]:
-            self.viewer.layers.remove(layer)
+        metadata = {} if says is None else {METADATA_KEY: dict(says)}
+        return self.add_layer(Image(data, name=name, metadata=metadata, **placement, **looks))
+
+    def add_layer(self, layer: LayerType) -> LayerType:
+        """Add a layer that holds a result; one of the same name that an analysis added before gives way."""
+        for old in [old for old in self.viewer.layers if old.name == layer.name and RESULT_KEY in old.metadata]:
+            self.viewer.layers.remove(old)
         chosen = set(self.viewer.layers.selection)
-        metadata = {RESULT_KEY: name} | ({} if says is None else {METADATA_KEY: dict(says)})
-        layer = Image(data, name=name, metadata=metadata, **placement, **looks)
+        layer.metadata[RESULT_KEY] = layer.name
         self.viewer.add_layer(layer)
         if chosen:
             self.viewer.layers.selection = chosen  # a result does not take the selection from its input

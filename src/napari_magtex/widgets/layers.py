@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pint
     from napari.layers import Layer
+    from napari.viewer import Viewer
 
 Units = tuple["pint.Unit", ...]
 
@@ -99,15 +100,27 @@ def to_pixels(points: NDArray[Any], source: Layer, target: Layer, world_units: U
     mapped = np.empty((len(points), target.ndim))
     corner = np.asarray(target.data_to_world(np.zeros(target.ndim)))
     shared = min(source.ndim, target.ndim)
-    factor = np.ones(shared)
-    if world_units is not None:
-        pairs = zip(source.units[-shared:], target.units[-shared:], strict=True)
-        factor = np.array([_convert(a, b) for a, b in pairs])
+    factor = np.ones(shared) if world_units is None else _factors(source.units[-shared:], target.units[-shared:])
     for row, point in enumerate(points):
         world = corner.copy()
         world[-shared:] = np.asarray(source.data_to_world(point))[-shared:] * factor
         mapped[row] = target.world_to_data(world)
     return mapped
+
+
+def pixel_at(position: Sequence[float], layer: Layer, world_units: Units | None) -> tuple[int, ...] | None:
+    """Return the pixel of a layer at a position in a viewer's world; None where it lies outside of the layer."""
+    factor = _factors(world_units, layer.units)
+    pixel = np.round(layer.world_to_data(np.asarray(position)[-layer.ndim :] * factor)).astype(int)
+    shape = np.asarray(layer.data.shape[: layer.ndim])
+    return tuple(int(i) for i in pixel) if ((pixel >= 0) & (pixel < shape)).all() else None
+
+
+def centre_on(viewer: Viewer, layer: Layer, point: Sequence[float]) -> None:
+    """Bring a point of a layer, in its pixels, to the middle of the canvas; zoom and sliders stay as they are."""
+    world = np.array(viewer.dims.point, dtype=np.float64)
+    world[-layer.ndim :] = np.asarray(layer.data_to_world(point)) * _factors(layer.units, viewer.dims.units)
+    viewer.camera.center = tuple(world[list(viewer.dims.displayed)])
 
 
 def units_disagree(layers: Sequence[Layer]) -> bool:
@@ -124,6 +137,14 @@ def _metres(unit: pint.Unit) -> float | None:
     """Return one unit in metres, None where it is no length."""
     quantity = 1 * unit
     return float(quantity.to("meter").magnitude) if quantity.check("[length]") else None
+
+
+def _factors(source: Units | None, target: Units | None) -> NDArray[np.float64]:
+    """Return what numbers in some units are multiplied by to be in others; trailing axes, bare where None."""
+    if source is None or target is None:
+        return np.ones(len(source or target or (1,)))
+    shared = min(len(source), len(target))
+    return np.array([_convert(a, b) for a, b in zip(source[-shared:], target[-shared:], strict=True)])
 
 
 def _convert(source: pint.Unit, target: pint.Unit) -> float:

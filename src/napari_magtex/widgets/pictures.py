@@ -54,6 +54,14 @@ def texture_of(image: Image) -> SpinTexture | None:
     return held if isinstance(held, SpinTexture) else None
 
 
+def spins_shown(image: Image, frame: int) -> SpinTexture | None:
+    """Return the spins that a frame of a layer shows, a pixel a cell; None where its pixels are no cells."""
+    texture, stack = texture_of(image), stack_shape(image)
+    if texture is None or (*stack, *texture.shape[1:]) != _data(image).shape[: image.ndim]:
+        return None
+    return texture.layer(frame) if stack else texture
+
+
 def meta_of(image: Image) -> Mapping[str, Any]:
     """Return what the file behind a layer said: acquisition data, colour map, truth of a sample."""
     held = image.metadata.get(METADATA_KEY)
@@ -171,13 +179,13 @@ def as_analysed(image: Image, frame: int) -> tuple[Image, int]:
     triangular lattices drawn where the sites are, as the command line does. That drawing is a layer of its own, in no
     viewer, which lies exactly over the texture's.
     """
-    texture = texture_of(image)
-    stack = stack_shape(image)
-    if texture is None or (*stack, *texture.shape[1:]) != _data(image).shape[: image.ndim]:
+    texture = spins_shown(image, frame)
+    if texture is None:
         return image, frame
     from napari_magtex.inputs import draw_texture
 
-    picture = draw_texture(texture.layer(frame) if stack else texture)
+    stack = stack_shape(image)
+    picture = draw_texture(texture)
     zoom = float(picture.meta["zoom"])
     index = frame_index(image, frame)
     if texture.lattice is Lattice.TRIANGULAR:

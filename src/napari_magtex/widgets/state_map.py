@@ -11,12 +11,12 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QSpinBox, QWidget
 
 from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError, UncalibratedPicture, UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region
-from napari_magtex.widgets.choices import DEVICES, RESULT_KEY, Choice
+from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.classify import NAMES, View
 from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.layers import pixel_size_of
@@ -25,7 +25,6 @@ from napari_magtex.widgets.pictures import (
     as_analysed,
     frame_count,
     in_brief,
-    meta_of,
     part_of,
     shown_frame,
     stack_shape,
@@ -36,10 +35,8 @@ from napari_magtex.widgets.plots import (
     STATE_COLOURS,
     FractionTrack,
     area_rows,
-    quantity_label,
 )
-from napari_magtex.widgets.series import Series, read_series, series_in
-from napari_magtex.widgets.worker import tell
+from napari_magtex.widgets.series_choice import SeriesChoice
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -47,7 +44,6 @@ if TYPE_CHECKING:
     from napari_magtex.classify.predict import Classifier
     from napari_magtex.results import StateFractions
 
-BY_FRAME = "Frame"
 STEPS = {"Half a window": 2, "Quarter, 4 times as long": 4}  # to a window
 
 
@@ -105,12 +101,11 @@ class StateMapDock(Dock):
         self._frames: list[int] = []
         self._regions: list[Region | None] = [None]
         self.network, self.device = NetworkChoice(model), Choice(DEVICES)
-        self.steps, self.against = Choice(STEPS), Choice()
+        self.steps, self.against = Choice(STEPS), SeriesChoice()
         last = self.form.rows.rowCount() - 1
         self.form.rows.insertRow(last, "Window", self._window_row())
         self.form.rows.insertRow(last + 1, "Step", self.steps)
-        self._against_row = self._series_row()
-        self.form.rows.insertRow(last + 2, "Against", self._against_row)
+        self.form.rows.insertRow(last + 2, "Against", self.against)
         self.form.rows.insertRow(last + 3, "Network", self.network)
         self.form.rows.insertRow(last + 4, "Device", self.device)
 
@@ -122,7 +117,7 @@ class StateMapDock(Dock):
         self.column.addStretch()
         self.form.layer.currentIndexChanged.connect(self._on_layer)
         self.region.currentIndexChanged.connect(self._show)
-        self.against.currentIndexChanged.connect(self._show)
+        self.against.changed.connect(self._show)
         self.viewer.dims.events.point.connect(self._on_slider)
         self._on_layer()
 
@@ -134,46 +129,12 @@ class StateMapDock(Dock):
         self.unit.setMinimumContentsLength(3)
         return row_of(self.side, self.unit)
 
-    def _series_row(self) -> QWidget:
-        browse = QPushButton("Open CSV…")
-        browse.setToolTip("A row for each frame: its number or file name, and field_mT, field_T or temperature_K")
-        browse.clicked.connect(self._on_browse)
-        return row_of(self.against, browse)
-
-    def _on_browse(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Open fields or temperatures", "", "Tables (*.csv *.txt)")
-        if name:
-            try:
-                self.offer_series(Path(name))
-            except MagtexError as error:
-                tell(error)
-
-    def offer_series(self, path: Path) -> None:
-        """Read a CSV with a row for each frame, and plot against it.
-
-        Raises
-        ------
-        UnreadableFile, Unsuitable
-            It is no such table, or not of this stack.
-        """
-        series = read_series(path, frame_count(self.form.image))
-        self._offer({f"{quantity_label(series.name)}, {path.name}": series})
-        self.against.value = series
-
-    def _offer(self, told: dict[str, Series]) -> None:
-        image = self.form.layer.value
-        own = series_in(meta_of(image), frame_count(image)) if image is not None else []
-        offered: dict[str, Series | None] = {BY_FRAME: None}
-        offered |= {quantity_label(series.name): series for series in own}
-        self.against.offer(offered | told)
-
     def _on_layer(self, _event: Any = None) -> None:
         image = self.form.layer.value
         calibrated = image is not None and pixel_size_of(image) is not None
         self.unit.offer({"px": "px"} | ({"nm": "nm"} if calibrated else {}))
-        self.form.rows.setRowVisible(self._against_row, image is not None and frame_count(image) > 1)
-        self._offer({})
-        self.against.setCurrentIndex(min(1, self.against.count() - 1))  # what the file knows, if it does
+        self.form.rows.setRowVisible(self.against, image is not None and frame_count(image) > 1)
+        self.against.show_layer(image)
         self._show()
 
     # ---- computing
@@ -226,25 +187,18 @@ class StateMapDock(Dock):
 
     def _add_labels(self, view: View, alone: bool) -> Labels:
         """Add an empty layer over the frame or the stack; that of an earlier map of the same layer gives way."""
-        name = f"states: {view.image.name}"
-        for old in [layer for layer in self.viewer.layers if layer.name == name and RESULT_KEY in layer.metadata]:
-            self.viewer.layers.remove(old)
         stack = stack_shape(view.image)
         seen, _ = as_analysed(view.image, view.frame)
         data = seen.data[0] if seen.multiscale else seen.data
-        layer = Labels(
-            np.zeros(((1,) * len(stack) if alone else stack) + data.shape[len(stack) : len(stack) + 2], np.uint8),
-            name=name,
-            metadata={RESULT_KEY: name},
-            colormap=_label_colours(),
-            opacity=0.5,
-            **part_of(view.image, view.frame if alone else 0, origin=(0, 0)),
+        return self.add_layer(
+            Labels(
+                np.zeros(((1,) * len(stack) if alone else stack) + data.shape[len(stack) : len(stack) + 2], np.uint8),
+                name=f"states: {view.image.name}",
+                colormap=_label_colours(),
+                opacity=0.5,
+                **part_of(view.image, view.frame if alone else 0, origin=(0, 0)),
+            )
         )
-        chosen = set(self.viewer.layers.selection)
-        self.viewer.add_layer(layer)
-        if chosen:
-            self.viewer.layers.selection = chosen  # a result does not take the selection from its input
-        return layer
 
     def _of_region(self) -> list[Area]:
         """Return what is known of the region chosen, frame by frame."""

@@ -49,15 +49,15 @@ def _cell(quantity: Quantity, scale: float, determined: bool, spread: float | No
     if determined and quantity.low == quantity.high:
         return f"{scale * quantity.value:.4g}\nas told"
     ends = (scale * quantity.low, scale * quantity.high)
-    decimals = _decimals(ends[1] - ends[0])
+    decimals = decimals(ends[1] - ends[0])
     value, low, high = (f"{number:.{decimals}f}" for number in (scale * quantity.value, *ends))
     if not determined:
         return f"{NOT_DETERMINED}\n({low} … {high})"
-    windows = "" if spread is None else f"\nspread {scale * spread:.{_decimals(scale * spread)}f}"
+    windows = "" if spread is None else f"\nspread {scale * spread:.{decimals(scale * spread)}f}"
     return f"{value}\n[{low} … {high}]{windows}"
 
 
-def _decimals(width: float) -> int:
+def decimals(width: float) -> int:
     """Return the decimals that show two digits of an interval's width."""
     return max(0, 1 - floor(log10(width))) if width > 0 else 3
 

@@ -1,0 +1,77 @@
+"""Labels that a person has drawn in: what counts, and how it is told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_magtex.picture import Picture, Region
+from napari_magtex.segment.corrected import as_counted
+from napari_magtex.segment.counted import count_corrected, count_frame
+from napari_magtex.segment.predict import Settings
+
+
+def drawn(*rows):
+    return np.array([[int(c) for c in row] for row in rows], np.uint16)
+
+
+def test_the_largest_part_of_a_number_keeps_it_and_the_others_get_new_ones():
+    found = as_counted(drawn("1100222", "1100000", "0000011", "3330000"), min_area=1)
+    assert found.tolist() == drawn("1100222", "1100000", "0000044", "3330000").tolist()
+    assert as_counted(drawn("110011", "110000"), 1, above=8).max() == 9
+
+
+def test_parts_that_touch_at_a_corner_are_one():
+    labels = drawn("110000", "110000", "001100", "001100")
+    assert np.array_equal(as_counted(labels, 1), labels)
+
+
+def test_numbers_that_touch_stay_apart():
+    labels = drawn("112233", "112233")
+    assert np.array_equal(as_counted(labels, 1), labels)
+
+
+def test_specks_do_not_count():
+    assert as_counted(drawn("1110002", "1110000", "0000000", "0000011"), min_area=3).tolist() == drawn(
+        "1110000", "1110000", "0000000", "0000000").tolist()  # fmt: skip
+
+
+def test_nothing_drawn_counts_nothing():
+    assert as_counted(np.zeros((5, 6), np.uint16), 1).tolist() == np.zeros((5, 6)).tolist()
+    assert as_counted(np.full((5, 6), 3, np.uint16), 1).tolist() == np.full((5, 6), 3).tolist()
+
+
+@pytest.fixture
+def frame(discs):
+    places = [(y, x, 8) for y in range(20, 120, 30) for x in range(20, 160, 30)]
+    noise = np.random.default_rng(0).standard_normal((120, 160))
+    return Picture((128 - 40 * (discs((120, 160), places) > 0) + 8 * noise).astype(np.float32), name="f.png")
+
+
+@pytest.mark.parametrize("regions", [[None], [Region(0, 0, 65, 120), Region(65, 0, 160, 120)]])
+def test_what_nobody_touched_is_measured_as_before_but_says_that_it_was_looked_at(frame, regions):
+    found = count_frame(frame, None, regions, None, Settings())
+    film = np.ones(frame.shape, bool)
+    numbered, again = count_corrected(found.labels, film, found.counted, regions, None)
+    assert np.array_equal(numbered, found.labels)
+    assert len(again) == len(regions)
+    for one, other in zip(found.counted, again, strict=True):
+        assert one.rows.equals(other.rows)
+        assert one.summary["density_px"] == other.summary["density_px"]
+        assert other.provenance == replace(one.provenance, settings=other.provenance.settings)
+        assert other.summary["settings"] == {**one.summary["settings"], "corrected": "by hand"}
+        assert other.summary["notes"] == [*one.summary["notes"], "corrected by hand"]
+
+
+def test_a_region_counts_what_is_drawn_inside_its_outline(frame):
+    mask = np.zeros((60, 80), bool)
+    mask[:, :40] = True
+    region = Region(10, 10, 90, 70, mask=mask)
+    found = count_frame(frame, None, [region], None, Settings())
+    labels = np.array(found.labels)
+    labels[55:65, 20:30] = labels.max() + 1  # inside
+    labels[55:65, 60:70] = labels.max() + 1  # in the rectangle, beyond the outline
+    labels[90:100, 120:130] = labels.max() + 1  # beyond the rectangle
+    _, (again,) = count_corrected(labels, np.ones(frame.shape, bool), found.counted, [region], None)
+    assert again.summary["count"] == found.counted[0].summary["count"] + 1
+    assert again.summary["film_px"] == mask.sum()
