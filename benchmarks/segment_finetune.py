@@ -25,7 +25,8 @@ from napari_magtex.errors import MagtexError
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.segment.corrections import Corrections
 from napari_magtex.segment.evaluate import Score, score
-from napari_magtex.segment.finetune import Recipe, fine_tune
+from napari_magtex.segment.finetune import fine_tune
+from napari_magtex.segment.finetune_recipe import Recipe
 from napari_magtex.segment.frames import MaskedFrame, read_masked_frames
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.segment.predict import segment
@@ -80,7 +81,7 @@ def _corrected(folder: Path, frames: Sequence[MaskedFrame]) -> Corrections:
     for frame in frames:
         truth, _ = label(frame.kinds == Kind.SKYRMION)
         picture = Picture(frame.grey, Contrast.KERR, name=f"sample {frame.sample}")
-        corrections.keep(picture, truth, defects=frame.kinds == Kind.DEFECT, model="by hand")
+        corrections.keep(picture, truth, rest=frame.kinds, model="by hand")
     return corrections
 
 

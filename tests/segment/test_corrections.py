@@ -9,7 +9,8 @@ import tifffile
 from napari_magtex.errors import BadRegion, MagtexError, UnreadableFile, Unsuitable, UnusablePicture
 from napari_magtex.io.corrections import TABLE
 from napari_magtex.picture import Contrast, Picture, Region
-from napari_magtex.segment.corrections import COLUMNS, DEFECT, UNMARKED, Corrections
+from napari_magtex.segment.corrections import COLUMNS, DEFECT, NOT_SAID, OUTSIDE, Corrections
+from napari_magtex.segment.kinds import Kind
 
 PLACES = [(y, x, 6) for y in range(14, 60, 18) for x in range(14, 80, 18)]
 
@@ -42,7 +43,7 @@ def test_a_frame_comes_back_with_its_skyrmions(corrections, picture, labels):
     correction = corrections.keep(picture(3), labels, model="tiny 7")
     assert corrections.read() == [correction]
     assert (correction.file, correction.frame, correction.roi) == ('frames, "3".tif', 3, None)
-    assert (correction.skyrmions, correction.defects_px, correction.model) == (len(PLACES), None, "tiny 7")
+    assert (correction.skyrmions, correction.marks, correction.model) == (len(PLACES), (), "tiny 7")
     assert correction.pixel_size == (50e-9, 51.3e-9)
     frame = corrections.frame(correction)
     np.testing.assert_array_equal(frame.picture.pixels, picture(3).pixels)
@@ -76,24 +77,33 @@ def test_what_is_beyond_the_region_masked_or_a_footer_is_not_said(corrections, p
     with_footer = picture().pixels.copy()
     with_footer[48:] = 0
     frame = corrections.frame(corrections.keep(Picture(with_footer), labels))
-    assert (frame.labels[48:] == UNMARKED).all()
+    assert (frame.labels[48:] == NOT_SAID).all()
     assert frame.said[:48].all()
 
 
-def test_defects_are_no_skyrmions_and_pieces_of_one_number_are_several(corrections, picture, labels):
-    defects = np.zeros(labels.shape, bool)
-    defects[10:18, 10:18] = True
-    all_one = np.where(labels > 0, 7, 0)
-    correction = corrections.keep(picture(), all_one, defects=defects)
-    assert correction.defects_px == 64
-    frame = corrections.frame(correction)
-    assert (frame.labels[defects] == DEFECT).all()
-    assert frame.labels.max() == correction.skyrmions
+def test_dust_and_what_is_outside_is_marked_where_it_was_looked_for(corrections, picture, labels):
+    rest = np.zeros(labels.shape, np.uint8)
+    rest[10:18, 10:18], rest[:, 70:] = Kind.DEFECT, Kind.OUTSIDE
+    frame = corrections.frame(corrections.keep(picture(), labels, rest=rest))
+    assert frame.correction.marks == (Kind.DEFECT, Kind.OUTSIDE)
+    assert (frame.labels[10:18, 10:18] == DEFECT).all()
+    assert (frame.labels[:, 70:] == OUTSIDE).all()
+    assert corrections.read() == [frame.correction]
+    dust_alone = corrections.frame(corrections.keep(picture(1), labels, rest=rest, marks=[Kind.DEFECT]))
+    assert dust_alone.correction.marks == (Kind.DEFECT,)
+    assert not (dust_alone.labels == OUTSIDE).any()
+
+
+def test_skyrmions_count_as_where_they_are_segmented(corrections, picture, labels):
+    assert corrections.keep(picture(), np.where(labels > 0, 7, 0)).skyrmions == len(PLACES)
     touching = np.zeros(labels.shape, np.uint8)
     touching[20:30, 20:30], touching[20:30, 30:40] = 1, 2
     assert corrections.keep(picture(1), touching).skyrmions == 2
     assert corrections.keep(picture(2), touching > 0).skyrmions == 1
-    assert corrections.keep(picture(3), 0 * labels).skyrmions == 0
+    crumb = touching.copy()
+    crumb[50, 50:53] = 9
+    assert corrections.keep(picture(3), crumb).skyrmions == 2
+    assert corrections.keep(picture(4), 0 * labels).skyrmions == 0
 
 
 def test_the_last_word_on_a_frame_counts_and_what_is_removed_is_gone(corrections, picture, labels):
@@ -109,8 +119,8 @@ def test_the_last_word_on_a_frame_counts_and_what_is_removed_is_gone(corrections
 def test_labels_of_another_shape_and_frames_without_a_picture_are_refused(corrections, picture, labels):
     with pytest.raises(Unsuitable, match="the labels are 80 x 59 pixels, the frame is 80 x 60"):
         corrections.keep(picture(), labels[1:])
-    with pytest.raises(Unsuitable, match="the defects are 79 x 60"):
-        corrections.keep(picture(), labels, defects=labels[:, 1:] > 0)
+    with pytest.raises(Unsuitable, match="the marks are 79 x 60"):
+        corrections.keep(picture(), labels, rest=labels[:, 1:])
     with pytest.raises(UnusablePicture, match="constant"):
         corrections.keep(Picture(np.ones((60, 80))), labels)
     with pytest.raises(BadRegion, match="leaves the picture"):
@@ -147,8 +157,8 @@ def test_missing_damaged_or_exchanged_labels_are_told_with_the_way_out(correctio
     path = corrections.folder / f"{first.sha256}_labels.tif"
     for wrong, says in (
         (labels[:50].astype(np.int32), r"\(50, 80\) pixels, its picture \(60, 80\)"),
-        (np.full(labels.shape, 0.5, np.float32), "other numbers than -2, -1, 0"),
-        (np.full(labels.shape, -7, np.int32), "other numbers than -2, -1, 0"),
+        (np.full(labels.shape, 0.5, np.float32), "other numbers than -3 to 0"),
+        (np.full(labels.shape, -7, np.int32), "other numbers than -3 to 0"),
     ):
         tifffile.imwrite(path, wrong)
         with pytest.raises(UnreadableFile, match=f"label image of frames.*frame 0.*{says}.*remove"):

@@ -1,12 +1,12 @@
 """Corrections of segmented frames: the skyrmions that a person says are there, in a folder of open formats.
 
 Beside the grey frame, ``<sha256>.tif``, lies ``<sha256>_labels.tif``, int32: skyrmions numbered from 1, 0 between them,
--1 where there is a defect, -2 where nothing is said (beyond a region, masked, a footer).
+-1 where there is a defect, -2 outside of the film, -3 where nothing is said (beyond a region, masked, a footer).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,12 +22,17 @@ from napari_magtex.io.files import checked_file
 from napari_magtex.io.tiff import read_tiff, write_labels
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.results import replacing
+from napari_magtex.segment.corrected import as_counted
 from napari_magtex.segment.grey import grey_of
+from napari_magtex.segment.kinds import Kind
 
-DEFECT, UNMARKED = -1, -2  # in a label image
+DEFECT, OUTSIDE, NOT_SAID = -1, -2, -3  # in a label image
+MARKS = {Kind.DEFECT: DEFECT, Kind.OUTSIDE: OUTSIDE}
 COLUMNS = (
-    "picture", "file", "frame", "roi", "skyrmions", "defects_px", "contrast", "pixel_size_m", "model", "date"
+    "picture", "file", "frame", "roi", "skyrmions", "also_marked", "contrast", "pixel_size_m", "model", "date"
 )  # fmt: skip
+_NAMES = {kind.name.lower(): kind for kind in MARKS}
+_LEAST = 6  # pixels: what is smaller is a crumb of the brush, and left out where frames are segmented
 
 
 def corrections_folder() -> Path:
@@ -39,12 +44,12 @@ def corrections_folder() -> Path:
 class Correction(Corrected):
     """What a person says that a frame, or a region of it, shows.
 
-    ``skyrmions`` is their count, ``defects_px`` that of the pixels marked as defects, None where nobody marked any;
+    ``skyrmions`` is their count; ``marks`` are the other kinds that were marked as well, wherever they are;
     ``pixel_size`` is (dy, dx) in metres; ``model`` tells whose labels were corrected, empty where that is not known.
     """
 
     skyrmions: int
-    defects_px: int | None
+    marks: tuple[Kind, ...]
     pixel_size: tuple[float, float] | None
 
 
@@ -59,7 +64,7 @@ class CorrectedFrame:
     @property
     def said(self) -> NDArray[np.bool_]:
         """Where it is said what the frame shows, (ny, nx)."""
-        return self.labels != UNMARKED
+        return self.labels != NOT_SAID
 
     @property
     def skyrmions(self) -> NDArray[np.int32]:
@@ -83,7 +88,8 @@ class Corrections(CorrectedPictures[Correction]):
         picture: Picture,
         labels: NDArray[np.integer],
         *,
-        defects: NDArray[np.bool_] | None = None,
+        rest: NDArray[np.integer] | None = None,
+        marks: Sequence[Kind] = tuple(MARKS),
         region: Region | None = None,
         model: str = "",
     ) -> Correction:
@@ -94,9 +100,10 @@ class Corrections(CorrectedPictures[Correction]):
         picture
             Grey, or spins in colours, of which m_z is kept. Where it is masked nothing is said.
         labels
-            Skyrmions, (ny, nx), 0 between them. Pieces of one number that do not touch count as several.
-        defects
-            Where there is dust, (ny, nx); None: nobody marked any, which does not mean that there is none.
+            Skyrmions, (ny, nx), 0 between them. Parts of one number that do not touch count as several.
+        rest, marks
+            Where there is another kind of `Kind` than film, (ny, nx), and which of them a person has looked for: of the
+            others the frame may have some all the same. Without ``rest`` it is none of them.
         region
             What was looked at; beyond it nothing is said. By default everything, but for a footer.
         model
@@ -105,27 +112,30 @@ class Corrections(CorrectedPictures[Correction]):
         Raises
         ------
         UnusablePicture, BadRegion, Unsuitable
-            The frame is constant or in false colours; the region leaves it; labels or defects have another shape.
+            The frame is constant or in false colours; the region leaves it; labels have another shape.
         UnreadableFile, MagtexError
             The table is damaged, or cannot be written there.
         """
-        for name, image in (("labels", labels), ("defects", defects)):
+        for name, image in (("labels", labels), ("marks", rest)):
             if image is not None and image.shape != picture.shape:
                 size, ours = (" x ".join(map(str, shape[::-1])) for shape in (image.shape, picture.shape))
                 raise Unsuitable(f"the {name} are {size} pixels, the frame is {ours}: choose those of this frame")
-        said = _marked(np.asarray(labels), defects)
-        said[~picture.inside] = UNMARKED
+        said = _numbered(labels)
+        found = () if rest is None else tuple(marks)
+        for kind in found:
+            said[rest == kind] = MARKS[kind]
+        said[~picture.inside] = NOT_SAID
         if region is not None:
             x0, y0, x1, y1 = region.checked(picture.shape).bounds
             picture, said = picture.crop(replace(region, mask=None)), said[y0:y1, x0:x1]
             if region.mask is not None:
-                said[~region.mask] = UNMARKED
+                said[~region.mask] = NOT_SAID
         grey = grey_of(picture)
-        said[grey.rows :] = UNMARKED
-        if (said == UNMARKED).all():
+        said[grey.rows :] = NOT_SAID
+        if (said == NOT_SAID).all():
             raise Unsuitable("all of it is masked or a footer: nothing is said that could be learned")
         frame = replace(picture, pixels=grey.values, contrast=picture.contrast or Contrast.KERR, mask=None)
-        return self._keep_frame(frame, _numbered(said), None if defects is None else int((said == DEFECT).sum()), model)
+        return self._keep_frame(frame, np.where(said > 0, _numbered(said), said), found, model)
 
     def frame(self, correction: Correction) -> CorrectedFrame:
         """Read a correction with all that was said.
@@ -142,11 +152,11 @@ class Corrections(CorrectedPictures[Correction]):
             if pixels.shape != picture.shape:
                 raise UnreadableFile(f"it has {pixels.shape} pixels, its picture {picture.shape}")
             labels = pixels.astype(np.int32)  # programs that edit it may have made floats of the numbers
-            if not (labels == pixels).all() or labels.min() < UNMARKED:
-                raise UnreadableFile(f"it holds other numbers than {UNMARKED}, {DEFECT}, 0 and those of skyrmions")
+            if not (labels == pixels).all() or labels.min() < NOT_SAID:
+                raise UnreadableFile(f"it holds other numbers than {NOT_SAID} to 0 and those of skyrmions")
         return CorrectedFrame(correction, picture, labels)
 
-    def _keep_frame(self, frame: Picture, labels: NDArray[np.int32], defects_px: int | None, model: str) -> Correction:
+    def _keep_frame(self, frame: Picture, labels: NDArray[np.int32], marks: tuple[Kind, ...], model: str) -> Correction:
         correction = Correction(
             sha256=frame.sha256,
             file=frame.name,
@@ -156,7 +166,7 @@ class Corrections(CorrectedPictures[Correction]):
             model=model,
             date=datetime.now(UTC).isoformat(timespec="seconds"),
             skyrmions=int(labels.max(initial=0)),
-            defects_px=defects_px,
+            marks=marks,
             pixel_size=frame.pixel_size,
         )
         self.read()  # a damaged table is told before anything is written
@@ -175,7 +185,7 @@ class Corrections(CorrectedPictures[Correction]):
         size = correction.pixel_size or ()
         return {
             "skyrmions": correction.skyrmions,
-            "defects_px": "" if correction.defects_px is None else correction.defects_px,
+            "also_marked": ";".join(kind.name.lower() for kind in correction.marks),
             "pixel_size_m": ";".join(map(repr, size)),
         }
 
@@ -183,23 +193,18 @@ class Corrections(CorrectedPictures[Correction]):
         size = [float(side) for side in row["pixel_size_m"].split(";")] if row["pixel_size_m"] else None
         if size is not None and len(size) != 2:
             raise ValueError(f"{row['pixel_size_m']!r} are not the two sides of a pixel")
+        if unknown := set(filter(None, row["also_marked"].split(";"))) - set(_NAMES):
+            raise ValueError(f"{', '.join(sorted(unknown))} is nothing that can be marked")
         return Correction(
             **common,
             skyrmions=int(row["skyrmions"]),
-            defects_px=int(row["defects_px"]) if row["defects_px"] else None,
+            marks=tuple(_NAMES[name] for name in row["also_marked"].split(";") if name),
             pixel_size=(size[0], size[1]) if size else None,
         )
 
 
-def _marked(labels: NDArray[np.integer], defects: NDArray[np.bool_] | None) -> NDArray[np.int32]:
-    marked = _numbered(labels)
-    if defects is not None:
-        marked[np.asarray(defects, bool)] = DEFECT
-    return marked
-
-
 def _numbered(labels: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Number skyrmions from 1, each piece of one number alone; what is below 0 stays."""
-    from skimage.measure import label
+    """Number what counts as a skyrmion from 1, (ny, nx)."""
+    from skimage.segmentation import relabel_sequential
 
-    return np.where(labels > 0, label(np.where(labels > 0, labels, 0), connectivity=1), labels).astype(np.int32)
+    return relabel_sequential(as_counted(np.maximum(labels, 0), _LEAST))[0].astype(np.int32)

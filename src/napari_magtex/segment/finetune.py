@@ -19,11 +19,12 @@ import torch
 from torch import nn
 
 from napari_magtex.compute import Progress
-from napari_magtex.errors import BadExperiment, Unsuitable
+from napari_magtex.errors import Unsuitable
 from napari_magtex.models import adapted
-from napari_magtex.segment.corrections import DEFECT, CorrectedFrame, Corrections
+from napari_magtex.segment.corrections import MARKS, CorrectedFrame, Corrections
 from napari_magtex.segment.data import Pieces
 from napari_magtex.segment.evaluate import Score
+from napari_magtex.segment.finetune_recipe import Recipe
 from napari_magtex.segment.frames import MaskedFrame
 from napari_magtex.segment.held_back import HeldBack, guard_frames, judged, on_simulated, rounds
 from napari_magtex.segment.kinds import UNSAID, Kind
@@ -35,42 +36,18 @@ _FORGOTTEN = 0.02  # of the MCC on simulated frames
 _WARMUP = 0.1
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How to fine-tune.
-
-    The head and the last ``blocks`` of the decoder learn. A training takes ``steps`` of ``batch`` pieces, each ``side``
-    pixels square, a share ``real`` of them from corrections; there is one for each part held back, and one on all.
-    Together they end after ``minutes`` if that comes first.
-    """
-
-    blocks: int = 2
-    steps: int = 60
-    batch: int = 8
-    side: int = 128
-    real: float = 0.6
-    learning_rate: float = 1e-3
-    minutes: float = 2.0
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 < self.real <= 1 or min(self.blocks, self.steps, self.batch, self.minutes) <= 0:
-            raise BadExperiment(
-                f"{self.steps} steps of {self.batch} pieces, a share of {self.real:g} of them real, for "
-                f"{self.blocks} blocks in {self.minutes:g} minutes: give one or more of each, and a share from 0 to 1"
-            )
-
-
 @dataclass(frozen=True, eq=False)
 class Adaptation:
     """A segmenter whose last layers have learned from corrections, and how it does.
 
-    ``simulated`` is its MCC on simulated frames, before and after.
+    ``simulated`` is its MCC on simulated frames, before and after; ``done`` the share of the steps that the time was
+    enough for.
     """
 
     segmenter: Segmenter
     held_back: HeldBack
     simulated: tuple[float, float]
+    done: float = 1.0
 
     @property
     def forgotten(self) -> bool:
@@ -139,7 +116,9 @@ def fine_tune(
         yield Progress(number, number, "judging simulated frames")
     once, now = (simulated / number).round(4).tolist()
     held = HeldBack(way, tuple(before), tuple(after))
-    yield Adaptation(replace(new, card=_card(segmenter, frames, recipe, held, (once, now))), held, (once, now))
+    card = _card(segmenter, frames, recipe, held)
+    card[adapted.KEY] |= {"simulated frames": {"MCC before": once, "MCC after": now}, "steps": tuning.fewest}
+    yield Adaptation(replace(new, card=card), held, (once, now), tuning.fewest / recipe.steps)
 
 
 def learners(network: SkyrmionUNet, blocks: int) -> list[nn.Module]:
@@ -150,16 +129,15 @@ def learners(network: SkyrmionUNet, blocks: int) -> list[nn.Module]:
 def lesson(frame: CorrectedFrame, segmenter: Segmenter) -> MaskedFrame:
     """Return a corrected frame with what every pixel shows.
 
-    A person marks skyrmions, and perhaps defects. Between them, what is film and what is none is for the network to
-    say as it does: else the ground beside a device, which nobody marks, would be taught to be film.
+    A person marks skyrmions, and dust or the ground beside a device only perhaps. Where these were not looked for, the
+    network's own word on them stays: else what nobody marks would be taught to be film.
     """
     likely = segmenter.probabilities(frame.picture.pixels)
-    likely[Kind.SKYRMION] = -1
-    if frame.correction.defects_px is not None:
-        likely[Kind.DEFECT] = -1
+    likely[[Kind.SKYRMION, *frame.correction.marks]] = -1
     kinds = likely.argmax(axis=0).astype(np.uint8)
     kinds[frame.labels > 0] = Kind.SKYRMION
-    kinds[frame.labels == DEFECT] = Kind.DEFECT
+    for kind, number in MARKS.items():
+        kinds[frame.labels == number] = kind
     kinds[~frame.said] = UNSAID
     return MaskedFrame(frame.picture.pixels, kinds, frame.correction.sha256, frame.correction.file)
 
@@ -169,7 +147,7 @@ class _Tuning:
 
     def __init__(self, segmenter: Segmenter, recipe: Recipe, trainings: int) -> None:
         self.segmenter, self.recipe, self.trainings = segmenter, recipe, trainings
-        self.begun = 0
+        self.begun, self.fewest = 0, recipe.steps  # trainings, and the steps that the shortest one had time for
         self._lessons: dict[CorrectedFrame, MaskedFrame] = {}
 
     def learn(self, frames: Sequence[CorrectedFrame]) -> Generator[Progress, None, Segmenter]:
@@ -193,6 +171,7 @@ class _Tuning:
         for step in range(recipe.steps):
             fraction = max(step / recipe.steps, (time.monotonic() - started) / allowed)
             if fraction >= 1:
+                self.fewest = min(self.fewest, step)
                 break
             optimiser.param_groups[0]["lr"] = recipe.learning_rate * schedule(fraction, _WARMUP)
             _step(network, optimiser, pieces, range(step * recipe.batch, (step + 1) * recipe.batch))
@@ -221,7 +200,6 @@ def _card(
     frames: Sequence[CorrectedFrame],
     recipe: Recipe,
     held_back: HeldBack,
-    simulated: tuple[float, float],
 ) -> dict[str, Any]:
     """Return the card of the old network with what has been done to it; its test figures are the old one's."""
     card = {key: entry for key, entry in segmenter.card.items() if key != "test"}
@@ -236,7 +214,6 @@ def _card(
                 "skyrmions": sum(frame.correction.skyrmions for frame in frames),
             },
             "held back": held_back.record(),
-            "simulated frames": {"MCC before": simulated[0], "MCC after": simulated[1]},
             "recipe": asdict(recipe),
             "test of the old weights": segmenter.card.get("test"),
         },
