@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,12 +49,12 @@ def voronoi_neighbours(
         return alone
     room = distance_transform_edt(np.pad(film, 1), sampling=pixel)
     row, column = (np.round(diagram.vertices / pixel) + 1).clip(0, np.subtract(room.shape, 1)).astype(int).T
-    whole = np.zeros(len(points), bool)
-    for point, region in enumerate(diagram.point_region):
-        corners = diagram.regions[region]
-        if corners and -1 not in corners:
-            away = np.linalg.norm(diagram.vertices[corners] - points[point], axis=1)
-            whole[point] = (away <= room[row[corners], column[corners]]).all()
+    regions = [diagram.regions[region] for region in diagram.point_region]
+    lengths = np.array([len(corners) for corners in regions])
+    owner, corner = np.repeat(np.arange(len(points)), lengths), np.array(list(chain.from_iterable(regions)))
+    away = np.linalg.norm(diagram.vertices[corner] - points[owner], axis=1)
+    cut = (corner < 0) | (away > room[row[corner], column[corner]])
+    whole = (lengths > 0) & (np.bincount(owner, cut, minlength=len(points)) == 0)
     ends = np.array(diagram.ridge_vertices)
     sides = np.linalg.norm(diagram.vertices[ends[:, 0]] - diagram.vertices[ends[:, 1]], axis=1)
     sides[(ends < 0).any(axis=1)] = np.inf

@@ -117,10 +117,15 @@ def pixel_at(position: Sequence[float], layer: Layer, world_units: Units | None)
 
 
 def centre_on(viewer: Viewer, layer: Layer, point: Sequence[float]) -> None:
-    """Bring a point of a layer, in its pixels, to the middle of the canvas; zoom and sliders stay as they are."""
+    """Bring a point of a layer, in its pixels, to the middle of the canvas; zoom and sliders stay as they are.
+
+    A viewer that holds the layer no longer, and has fewer axes, stays as it is.
+    """
+    if viewer.dims.ndim < layer.ndim:
+        return
     world = np.array(viewer.dims.point, dtype=np.float64)
     world[-layer.ndim :] = np.asarray(layer.data_to_world(point)) * _factors(layer.units, viewer.dims.units)
-    viewer.camera.center = tuple(world[list(viewer.dims.displayed)])
+    viewer.scene.camera.center = tuple(world[list(viewer.dims.displayed)])
 
 
 def units_disagree(layers: Sequence[Layer]) -> bool:

@@ -50,10 +50,11 @@ class SegmentDock(Dock):
         self.overlay: Overlay | None = None
         self.counted: dict[int, list[Counted]] = {}  # of each frame, its regions in turn
         self._ask(NetworkChoice(model, "segmenter", none=NO_NETWORK))
-        self.region, self.answer = Choice(), SkyrmionAnswer(self.viewer)
+        tools = button_row({"Draw a new one": self.draw_new, "Erase": self.erase, "Remove this one": self.remove})
+        tools.setToolTip("Correct by hand, also with napari's own tools: table, summary and charts follow")
+        self.region, self.answer = Choice(), SkyrmionAnswer(self.viewer, tools)
         self.view = self.answer.view
-        self.hand = button_row({"Draw": self.draw_new, "Erase": self.erase, "Remove": self.remove})
-        for widget in (self.region, self.answer, self.hand, self.save_row("csv", "json", "tif")):
+        for widget in (self.region, self.answer, self.save_row("csv", "json", "tif")):
             self.column.addWidget(widget)
         self.column.addStretch()
         self.region.currentIndexChanged.connect(self._show)
@@ -134,7 +135,7 @@ class SegmentDock(Dock):
         from napari_magtex.segment.saving import write_rows
 
         path, results = Path(path), self.results()
-        if self._stroke.isActive() or self.recounter.running:
+        if self.counting:
             raise MagtexError("what you have drawn is still being counted: save again in a moment")
         if path.suffix.lower() in (".tif", ".tiff"):
             self._save_labels(path)
@@ -195,6 +196,11 @@ class SegmentDock(Dock):
             self._edited |= set(self.counted) if event.source.n_edit_dimensions > 2 else {self.frame}
         self._stroke.start()
 
+    @property
+    def counting(self) -> bool:
+        """Whether something that was drawn is still to be counted."""
+        return self._stroke.isActive() or self.recounter.running
+
     def recount(self) -> None:
         """Count the frame shown again where its labels have changed, and after an undo others too."""
         if self.overlay is None or self.recounter.running or not is_open(self.viewer):
@@ -233,7 +239,6 @@ class SegmentDock(Dock):
     def _show(self, _event: Any = None) -> None:
         """Show what is known of the frame shown."""
         self.region.setVisible(self.region.count() > 1)
-        self.hand.setVisible(bool(self.counted))
         self._show_answer()
         if self.overlay is not None:
             self.overlay.show_order(self._rows(), self.frame)

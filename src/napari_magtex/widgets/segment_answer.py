@@ -26,9 +26,15 @@ UNTOLD = "This frame is not segmented."
 
 
 class SkyrmionAnswer(QWidget):
-    """Summary, table and charts of the frame shown, and the way of a stack from frame to frame."""
+    """Summary, table and charts of the frame shown, and the way of a stack from frame to frame.
 
-    def __init__(self, viewer: Viewer) -> None:
+    Parameters
+    ----------
+    tools
+        What stands below the table.
+    """
+
+    def __init__(self, viewer: Viewer, tools: QWidget) -> None:
         super().__init__()
         self.summary, self.remarks = wrapped_label(), wrapped_label()
         self.view, self.scale = SkyrmionView(), OrderScale()
@@ -45,7 +51,7 @@ class SkyrmionAnswer(QWidget):
         self.charts.addTab(self._stack, "Stack")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.summary, self.scale, self.view, self.charts, self.remarks):
+        for widget in (self.summary, self.scale, self.view, tools, self.charts, self.remarks):
             column.addWidget(widget)
 
         self._counted: Counted | None = None

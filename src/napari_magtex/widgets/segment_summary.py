@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.colors import to_hex
 from napari.utils.colormaps import ensure_colormap
 from numpy.typing import NDArray
-from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from napari_magtex.widgets.segment_charts import diameters_of
 from napari_magtex.widgets.segment_layers import ORDER_COLOURS
@@ -34,12 +34,10 @@ def summary_of(counted: Counted) -> str:
     if count > 1:
         lines.append(("Nearest neighbour", _mean(rows[f"nearest_{unit}"].to_numpy(np.float64), unit)))
     if told["psi6"] is not None:
-        whole = told["whole"]
         lines.append(("Mean |ψ₆|", f"{told['psi6']:.3f}"))
         lines.append(("|Mean ψ₆|", f"{told['psi6_global']:.3f}"))
-        shares = [100 * told[name] / whole for name in ("fives", "sevens")]
-        lines.append(("Defects", f"{shares[0]:.3g} % have 5 neighbours, {shares[1]:.3g} % have 7"))
-        lines.append(("", f"of the {whole} whose neighbours are all seen"))
+        fives, sevens = (100 * told[name] / told["whole"] for name in ("fives", "sevens"))
+        lines.append(("5 | 7 neighbours", f"{fives:.1f} % | {sevens:.1f} % of {told['whole']} inside"))
     if told["charge"] is not None and count:
         lines.append(("Charge", f"{told['charge']:.3f} in all"))
     cells = "".join(f"<tr><td>{name}&nbsp;&nbsp;</td><td>{value}</td></tr>" for name, value in lines)
@@ -63,9 +61,8 @@ class OrderScale(QWidget):
         super().__init__()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        bar = QLabel()
-        bar.setPixmap(_strip())
-        bar.setScaledContents(True)
+        bar = QFrame()
+        bar.setStyleSheet(f"background: qlineargradient(x1: 0, x2: 1, {_stops()})")
         bar.setFixedHeight(12)
         bar.setMinimumWidth(30)
         bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -73,11 +70,11 @@ class OrderScale(QWidget):
             row.addWidget(widget)
 
 
-def _strip() -> QPixmap:
-    colours = (255 * ensure_colormap(ORDER_COLOURS).map(np.linspace(0, 1, 256))).round().astype(np.uint8)
-    pixels: NDArray[np.uint8] = np.ascontiguousarray(colours[None])
-    image = QImage(pixels.tobytes(), pixels.shape[1], 1, 4 * pixels.shape[1], QImage.Format.Format_RGBA8888)
-    return QPixmap.fromImage(image.copy())
+def _stops(count: int = 17) -> str:
+    """Return the colours from 0 to 1 as Qt's style sheets spell a gradient."""
+    places = np.linspace(0, 1, count)
+    colours = ensure_colormap(ORDER_COLOURS).map(places)
+    return ", ".join(f"stop: {place:g} {to_hex(colour)}" for place, colour in zip(places, colours, strict=True))
 
 
 def _density(told: Mapping[str, Any]) -> str:

@@ -68,6 +68,11 @@ class SkyrmionTable(QAbstractTableModel):
         self._order = self._sorting()
         self.endResetModel()
 
+    @property
+    def labels(self) -> list[int]:
+        """The label of each row, in the order shown."""
+        return [int(label) for label in self._columns["Label"][self._order]]
+
     def label(self, row: int) -> int:
         """Return the label of a row."""
         return int(self._columns["Label"][self._order[row]])

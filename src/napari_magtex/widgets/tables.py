@@ -49,8 +49,8 @@ def _cell(quantity: Quantity, scale: float, determined: bool, spread: float | No
     if determined and quantity.low == quantity.high:
         return f"{scale * quantity.value:.4g}\nas told"
     ends = (scale * quantity.low, scale * quantity.high)
-    decimals = decimals(ends[1] - ends[0])
-    value, low, high = (f"{number:.{decimals}f}" for number in (scale * quantity.value, *ends))
+    places = decimals(ends[1] - ends[0])
+    value, low, high = (f"{number:.{places}f}" for number in (scale * quantity.value, *ends))
     if not determined:
         return f"{NOT_DETERMINED}\n({low} … {high})"
     windows = "" if spread is None else f"\nspread {scale * spread:.{decimals(scale * spread)}f}"
