@@ -5,8 +5,8 @@
 FOLDER holds the frames and masks of Labrie-Boulay et al. (2024); default: what MAGTEX_REAL_DATA leads to. The samples
 are divided into five folds; what is tuned or trained is so on four of them and judged on the fifth. Each sample counts
 once, however many frames it has. Truth is every connected region of a mask's skyrmions, whatever its size.
-``--weights`` are those of `napari_magtex.segment.train --fold 0` to 4: each is judged on the samples that its card says
-were held back. Without them the threshold alone is judged.
+``--weights`` are those of `napari_magtex.segment.train --fold 0` to 4, and of one on simulated frames alone: each
+is judged on the samples that its card does not name. Without them the threshold alone is judged.
 """
 
 from __future__ import annotations
@@ -70,8 +70,10 @@ def main() -> None:
         "threshold, as published": [judged(frames, lambda grey: segment_classical(grey, PAPER)[0])],
         "threshold, tuned": tuned(frames),
     }
-    if chosen.weights:
-        methods["network"] = by_networks(frames, [Segmenter.load(path, "cpu") for path in chosen.weights])
+    networks = [Segmenter.load(path, "cpu") for path in chosen.weights]
+    for name, learned in (("network, simulated frames alone", False), ("network", True)):
+        if some := [segmenter for segmenter in networks if bool(_samples(segmenter)) is learned]:
+            methods[name] = by_networks(frames, some)
     figures: Figures = {
         "benchmark": "segment",
         "frames": len(frames),
@@ -115,12 +117,17 @@ def tuned(frames: Sequence[MaskedFrame]) -> list[Figures]:
 
 
 def by_networks(frames: Sequence[MaskedFrame], segmenters: Iterable[Segmenter]) -> list[Figures]:
-    """Judge every network on the samples that its training held back."""
+    """Judge every network on the samples that no training of it saw."""
     parts = []
     for segmenter in segmenters:
-        held_back = [frame for frame in frames if frame.sample in segmenter.card["data"]["held back"]]
+        held_back = [frame for frame in frames if frame.sample not in _samples(segmenter)]
         parts.append(judged(held_back, lambda grey, s=segmenter: segment(_picture(grey), s).labels))  # type: ignore[misc]
     return parts
+
+
+def _samples(segmenter: Segmenter) -> list[str]:
+    """Return the samples that a network has learned from, and those that it started from."""
+    return list(segmenter.card["data"]["samples"])
 
 
 def together(parts: Sequence[Figures]) -> Figures:

@@ -82,6 +82,17 @@ def test_heat_stays_out_of_the_record_and_anisotropy_enters_where_it_was_estimat
     assert estimate(Ku=Ku, determined=("A",)).asides == ()
 
 
+def test_the_interfacial_share_of_the_dmi_is_told_where_both_parts_are_determined():
+    Di = Quantity(-0.5e-3, -0.6e-3, -0.4e-3, "J/m^2")
+    both = estimate(Di=Di, D=Quantity(1.5e-3, 1.4e-3, 1.6e-3, "J/m^2"), determined=("D", "Di"))
+    share = both.interfacial_share
+    assert share.value == pytest.approx(0.25)
+    assert (share.low, share.high) == pytest.approx((0.2, 0.3))
+    assert both.record()["Di"]["value"] == -0.5e-3
+    assert "its share 0.25 of the DMI (0.2 to 0.3)" in both.asides
+    assert estimate(Di=Di, determined=("D",)).interfacial_share is None
+
+
 def test_the_interval_of_a_quantity_holds_its_ends():
     interval = Quantity(2.0, 1.0, 3.0, "m")
     assert 1.0 in interval

@@ -158,10 +158,10 @@ class Estimate:
     """A, D, Ms and the period of a region.
 
     ``determined`` names what the picture fixes; a quantity that is not in it has its prior's midpoint and range.
-    ``D_sign`` is +1, -1 or 0 (not determined). ``residual`` belongs to the torque balance alone. ``Ku`` is there where
-    it was estimated too; ``T`` where the picture, or who knew it, told the heat, and with it ``A_long``: A is that of
-    the film's cells, and waves much longer than a cell are softened by the heat of short ones. Of these the record has
-    ``Ku``.
+    ``D_sign`` is +1, -1 or 0 (not determined). ``residual`` belongs to the torque balance alone. ``Ku`` and ``Di``
+    (interfacial DMI beside a bulk D, with its sign) are there where they were estimated too; ``T`` where the picture,
+    or who knew it, told the heat, and with it ``A_long``: A is that of the film's cells, and waves much longer than a
+    cell are softened by the heat of short ones. Of these the record has ``Ku`` and ``Di``.
     """
 
     provenance: Provenance
@@ -175,6 +175,7 @@ class Estimate:
     determined: tuple[str, ...]
     residual: float | None = None
     Ku: Quantity | None = None
+    Di: Quantity | None = None
     T: Quantity | None = None
     A_long: Quantity | None = None
 
@@ -185,6 +186,8 @@ class Estimate:
             ("T", self.T, 1.0, "K"),
             ("A of long waves", self.A_long, 1e-12, "pJ/m"),
             ("Ku", self.Ku if "Ku" in self.determined else None, 1e3, "kJ/m³"),
+            ("interfacial DMI", self.Di if "Di" in self.determined else None, 1e-3, "mJ/m²"),
+            ("its share", self.interfacial_share, 1.0, "of the DMI"),
         )
         return tuple(
             f"{name} {q.value / scale:.3g} {unit}"
@@ -192,6 +195,17 @@ class Estimate:
             for name, q, scale, unit in told
             if q is not None
         )
+
+    @property
+    def interfacial_share(self) -> Quantity | None:
+        """How much of the DMI is interfacial, |Di| / (|D| + |Di|); None where the two are not both determined."""
+        if self.Di is None or not {"D", "Di"} <= set(self.determined):
+            return None
+        ends = sorted((abs(self.Di.low), abs(self.Di.high)))
+        least = 0.0 if self.Di.low < 0 < self.Di.high else ends[0]
+        shares = [(abs(self.Di.value), self.D.value), (least, self.D.high), (ends[1], self.D.low)]
+        value, low, high = (Di / (Di + D) if Di + D else 0.0 for Di, D in shares)
+        return Quantity(value, low, high, "")
 
     def record(self) -> dict[str, Any]:
         """Return the JSON object of ``magtex estimate``."""
@@ -209,8 +223,9 @@ class Estimate:
             "estimator": origin.model,
             "version": origin.version,
         }
-        if self.Ku is not None:
-            row["Ku"] = asdict(self.Ku)
+        for name, quantity in (("Ku", self.Ku), ("Di", self.Di)):
+            if quantity is not None:
+                row[name] = asdict(quantity)
         if self.residual is not None:
             row["residual"] = self.residual
         return row

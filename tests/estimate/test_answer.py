@@ -94,4 +94,6 @@ def test_columns_follow_the_experiment(experiment_with) -> None:
     assert mesh_of(no_demag).names == ("A", "D", "Ku", "Ms")
     assert "Ms" not in mesh_of(experiment_with(parameters=RANGES, conditions={"field_T": 0})).names
     truth = truth_of(no_demag, np.array([list(TRUTH.values())]))
-    np.testing.assert_allclose(truth, [[0.8, 1.6, 0.5, 0.768, 0]])
+    np.testing.assert_allclose(truth, [[0.8, 1.6, 0, 0.5, 0.768, 0]])
+    both = experiment_with(parameters=RANGES | {"Di_mJ_per_m2": {"low": -1, "high": 1}})
+    assert mesh_of(both).names == ("A", "D", "Di", "Ms2", "Ms")

@@ -57,6 +57,26 @@ def test_other_films_balance_too(fege, experiment_with, film):
     assert found.provenance.settings["boundary"] == film.get("boundary", "periodic")
 
 
+@pytest.mark.parametrize("Di", [0.6, -0.4])
+def test_a_film_of_both_kinds_of_dmi_tells_how_much_of_each(fege, experiment_with, Di):
+    texture = simulate_state(fege(film={"shape": [64, 64]}, parameters={"Di_mJ_per_m2": Di}))
+    asked = {"Di_mJ_per_m2": {"low": -1, "high": 1}}
+    found = torque_balance(texture, experiment_with(film={"shape": [64, 64]}, parameters=RANGES | asked))
+    for name, truth in (TRUTH | {"Di": Di * 1e-3}).items():
+        assert getattr(found, name).value == pytest.approx(truth, rel=1e-4)
+    assert "Di" in found.determined
+    assert found.interfacial_share.value == pytest.approx(abs(Di) / (1.58 + abs(Di)), rel=1e-4)
+    assert found.record()["Di"]["unit"] == "J/m^2"
+
+
+def test_an_anisotropy_that_was_asked_for_is_told(fege, experiment_with):
+    texture = simulate_state(fege(film={"Ku_kJ_per_m3": 30.0}))
+    asked = {"Ku_kJ_per_m3": {"low": 0, "high": 60}}
+    found = torque_balance(texture, experiment_with(parameters=RANGES | asked))
+    assert found.Ku.value == pytest.approx(30e3, rel=1e-3)
+    assert "Ku" in found.determined
+
+
 def test_the_film_of_another_dmi_or_field_is_not_at_rest(state, window, experiment_with):
     other = experiment_with(film={"shape": [64, 64], "dmi": "interfacial"}, parameters=RANGES)
     assert torque_balance(state, window).applicable

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from napari_magtex.compute import drain
-from napari_magtex.estimate.equilibrium import Guess, Misses, balance, columns, missed, slope_of_missed
-from napari_magtex.estimate.virials import HEAT_UNIT, SCALES, UNITS, Equations, Mesh, region_virials, virials
+from napari_magtex.estimate.equilibrium import ORDER, Guess, Misses, balance, columns, missed, slope_of_missed
+from napari_magtex.estimate.virials import HEAT_UNIT, SCALES, TERMS, UNITS, Equations, Mesh, region_virials, virials
 from napari_magtex.physics.film import Film
 from napari_magtex.physics.relax import relax
 from napari_magtex.physics.starts import random_start
 
 CELL = (4e-9, 4e-9, 4e-9)
 FIELD = (0.0, 0.0, 0.18)
-FEGE = np.array([8.78e-12 / UNITS["A"], 1.58e-3 / UNITS["D"], 0.0, 0.384e6 / UNITS["Ms"], 0.0])
+FEGE = np.array([8.78e-12 / UNITS["A"], 1.58e-3 / UNITS["D"], 0.0, 0.0, 0.384e6 / UNITS["Ms"], 0.0])  # in ORDER
+MS = ORDER.index("Ms")
 NAMES = ("A", "D", "Ms2", "Ms")
 
 
@@ -35,21 +36,21 @@ def relaxed() -> np.ndarray:
     return relax(model, start, tolerance=1e-9, max_steps=20_000).m[0].numpy()
 
 
-@pytest.mark.parametrize("dmi", ["bulk", "interfacial"])
+@pytest.mark.parametrize("dmi", ["bulk", "interfacial", "both"])
 def test_work_and_divergence_are_those_of_the_field_of_turns(dmi) -> None:
     shape, field, axis = (6, 5), (0.1, 0.0, 0.2), (0.6, 0.0, 0.8)
-    names = ("A", "D", "Ku", "Ms2", "Ms")
+    names = ("A", "D", *(["Di"] if dmi == "both" else []), "Ku", "Ms2", "Ms")
+    kind, Di = ("bulk", UNITS["Di"]) if dmi == "both" else (dmi, 0.0)
     m, weight = unit_vectors(shape, 0), np.random.default_rng(1).random(shape)
     model = Film(shape, CELL, UNITS["A"], UNITS["D"], UNITS["Ms"], UNITS["Ku"], field_T=field, easy_axis=axis,
-                 dmi=dmi, dtype=torch.float64)  # fmt: skip
+                 dmi=kind, Di=Di, dtype=torch.float64)  # fmt: skip
     moment = float(model.moment) / HEAT_UNIT
-    terms = dict(zip(("A", "D", "Ku", "Ms2", "Ms"), ("exchange", "dmi", "anisotropy", "demag", "zeeman"), strict=True))
     chi = torch.as_tensor(weight)
     along_y, along_x = ((2 * torch.sin(torch.pi * torch.fft.fftfreq(n, dtype=torch.float64))) ** 2 for n in shape)
     k2 = along_y[:, None] + along_x
 
     def force(name: str, spins: torch.Tensor) -> torch.Tensor:
-        return model.fields(spins)[terms[name]] * moment
+        return model.fields(spins)[TERMS[name]] * moment
 
     def turns(name: str, c: float, spins: torch.Tensor) -> torch.Tensor:
         spins = spins / spins.norm(dim=1, keepdim=True)  # so that a derivative along a spin does nothing
@@ -62,7 +63,7 @@ def test_work_and_divergence_are_those_of_the_field_of_turns(dmi) -> None:
         return across(chi * smooth)
 
     spins = torch.as_tensor(m)[None]
-    found = virials(m, weight, Mesh(CELL, dmi, field, axis, names))[0]
+    found = virials(m, weight, Mesh(CELL, kind, field, axis, names))[0]
     for row, (c, name) in zip(found, [(c, name) for c in SCALES for name in names], strict=True):
         field_of_turns = turns(name, c, spins)
         work = [float((field_of_turns * force(other, spins)).sum()) for other in names]
@@ -89,7 +90,7 @@ def test_free_spins_in_a_field_have_the_temperature_that_they_were_drawn_at() ->
 def test_a_relaxed_film_obeys_every_equation_and_tells_its_constants(relaxed) -> None:
     rows = virials(relaxed, np.ones((48, 48)), Mesh(CELL, "bulk", FIELD))[0]
     assert np.abs(missed(rows, columns(FEGE, NAMES))).max() < 1e-6
-    wrong = columns(FEGE * [1.1, 1, 1, 1, 1], NAMES)
+    wrong = columns(FEGE * [1.1, 1, 1, 1, 1, 1], NAMES)
     assert np.abs(missed(rows, wrong)).max() > 0.02
 
 
@@ -98,14 +99,14 @@ def test_eight_bits_and_an_unknown_heat_leave_a_percent(relaxed) -> None:
     rounded = rounded / np.linalg.norm(rounded, axis=0)
     rows = virials(rounded, np.ones((48, 48)), Mesh(CELL, "bulk", FIELD))[0]
     equations, misses = Equations(rows, 48 * 48), Misses(np.eye(len(rows)), np.eye(len(rows)))
-    low, high = np.array([0.4, 0.8, 0.0, 0.4, 0.0]), np.array([1.2, 2.4, 0.0, 1.2, 3.0])
-    found = balance(equations, NAMES, misses, Guess((low + high) / 2, np.eye(5), low, high)).value
-    assert np.abs(found[[0, 1, 3]] / FEGE[[0, 1, 3]] - 1).max() < 0.03
-    assert found[4] < 0.05
-    low[3] = high[3] = FEGE[3]  # "I know Ms"
-    known = balance(equations, NAMES, misses, Guess((low + high) / 2, np.eye(5), low, high))
-    assert known.value[3] == FEGE[3]
-    assert known.covariance[3, 3] == 0
+    low, high = np.array([0.4, 0.8, 0.0, 0.0, 0.4, 0.0]), np.array([1.2, 2.4, 0.0, 0.0, 1.2, 3.0])
+    found = balance(equations, NAMES, misses, Guess((low + high) / 2, np.eye(6), low, high)).value
+    assert np.abs(found[[0, 1, MS]] / FEGE[[0, 1, MS]] - 1).max() < 0.03
+    assert found[-1] < 0.05
+    low[MS] = high[MS] = FEGE[MS]  # "I know Ms"
+    known = balance(equations, NAMES, misses, Guess((low + high) / 2, np.eye(6), low, high))
+    assert known.value[MS] == FEGE[MS]
+    assert known.covariance[MS, MS] == 0
     assert np.abs(known.value[:2] / FEGE[:2] - 1).max() < 0.03
 
 
@@ -127,7 +128,7 @@ def test_a_region_obeys_the_equations_though_nothing_is_known_beyond(relaxed) ->
     found = drain(region_virials(nonsense, inside, Mesh(CELL, "bulk", FIELD)))
     assert 0.2 * inside.sum() < found.cells < 0.6 * inside.sum()
     assert np.abs(missed(found.rows, columns(FEGE, NAMES))).max() < 0.1
-    assert np.abs(missed(found.rows, columns(FEGE * [1.2, 1, 1, 1, 1], NAMES))).max() > 0.1
+    assert np.abs(missed(found.rows, columns(FEGE * [1.2, 1, 1, 1, 1, 1], NAMES))).max() > 0.1
 
 
 def test_a_large_region_is_the_sum_of_its_blocks(relaxed, monkeypatch) -> None:
@@ -149,8 +150,8 @@ def test_tiles_add_up_to_the_whole(relaxed) -> None:
 
 def test_misses_grow_with_heat_and_fall_with_the_cells() -> None:
     rng = np.random.default_rng(0)
-    truth = np.array([[1.0, 0.0, 0.0, 2.0, 0.0]] * 50 + [[1.0, 0.0, 0.0, 2.0, 1.0]] * 50)
-    noise = np.where(truth[:, 4] == 0, 0.01, 0.1)
+    truth = np.array([[1.0, 0.0, 0.0, 0.0, 2.0, 0.0]] * 50 + [[1.0, 0.0, 0.0, 0.0, 2.0, 1.0]] * 50)
+    noise = np.where(truth[:, -1] == 0, 0.01, 0.1)
     equations = [Equations(np.array([[1.0, -0.5 + s * rng.normal() / 2, 0.0]]), 100.0) for s in noise]
     misses = Misses.learn(equations, truth, ("A", "Ms"))
     cold, hot = (1 / misses.whitening(kT, 100.0)[0][0, 0] for kT in (0.0, 1.0))
@@ -162,8 +163,8 @@ def test_misses_grow_with_heat_and_fall_with_the_cells() -> None:
 
 def test_the_slope_of_the_misses_is_that_of_their_differences() -> None:
     rng = np.random.default_rng(0)
-    rows, constants, step = rng.normal(size=(7, 5)), rng.uniform(0.5, 1.5, 5), 1e-6
+    rows, constants, step = rng.normal(size=(7, 5)), rng.uniform(0.5, 1.5, len(ORDER)), 1e-6
     slope = slope_of_missed(rows, constants, NAMES)
-    for i in range(5):
-        ends = [missed(rows, columns(constants + s * step * (np.arange(5) == i), NAMES)) for s in (1, -1)]
+    for i in range(len(ORDER)):
+        ends = [missed(rows, columns(constants + s * step * (np.arange(len(ORDER)) == i), NAMES)) for s in (1, -1)]
         np.testing.assert_allclose(slope[:, i], (ends[0] - ends[1]) / (2 * step), atol=1e-7)

@@ -190,6 +190,21 @@ def test_a_film_takes_its_anisotropy_by_cell():
     assert float(film.energies(m)["anisotropy"]) == pytest.approx(-5e4 * 1e-27)
 
 
+@pytest.mark.parametrize("demag", [True, False])
+def test_a_film_of_both_kinds_of_dmi_has_the_field_and_energy_of_both(demag):
+    def film(D, **options):
+        return Film((6, 8), (1e-9,) * 3, 1e-11, D, 4e5, demag=demag, dtype=torch.float64, **options)
+
+    m = spins(1, (6, 8))
+    none, bulk, interfacial = film(0.0), film(1e-3), film(2e-3, dmi="interfacial")
+    both = film(1e-3, Di=2e-3)
+    expected = bulk.field(m) + interfacial.field(m) - none.field(m)
+    assert torch.allclose(both.field(m), expected, rtol=1e-12, atol=1e-12)
+    energies = both.energies(m)
+    assert float(energies["dmi"]) == pytest.approx(float(bulk.energies(m)["dmi"]))
+    assert float(energies["interfacial_dmi"]) == pytest.approx(float(interfacial.energies(m)["dmi"]))
+
+
 def test_in_another_field_only_the_zeeman_energy_changes():
     film = Film((4, 4), (1e-9,) * 3, 1e-11, 1e-3, 4e5, 1e4, field_T=(0, 0, 0.1), dtype=torch.float64)
     m = spins(1, (4, 4))
@@ -202,6 +217,7 @@ def test_in_another_field_only_the_zeeman_energy_changes():
     ("make", "message"),
     [
         (lambda: SpinLattice(1.0, dmi="chiral"), "bulk or interfacial"),
+        (lambda: Film((4, 4), (1e-9,) * 3, 1e-11, 1e-3, 4e5, Di=1e-3, dmi="interfacial"), "here D is interfacial"),
         (lambda: SpinLattice(math.inf), "J must be finite"),
         (lambda: SpinLattice(torch.ones(3, 1), batch=2), "shape"),
         (lambda: SpinLattice(1.0, easy_axis=(0, 0, 0)), "no direction"),

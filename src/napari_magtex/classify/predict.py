@@ -106,8 +106,7 @@ class Classifier:
             probabilities = np.array([float(s is State.FM) for s in STATES])
         state = STATES[int(probabilities.argmax())]
         applicability = self.calibration.applicability(raw.applicable)
-        grey = picture.pixels.mean(axis=2) if picture.is_colour else picture.pixels
-        if contrast is Contrast.LORENTZ and is_hologram(grey):
+        if contrast is Contrast.LORENTZ and is_hologram(picture.pixels):
             applicability = 0.0  # whatever the network makes of fringes: they are no picture of a texture
         if applicability < 0.5:
             verdict = "out_of_range"

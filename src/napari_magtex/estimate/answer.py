@@ -106,6 +106,7 @@ def mesh_of(experiment: Experiment) -> Mesh:
     there = {
         "A": True,
         "D": True,
+        "Di": "Di" in experiment.parameters,
         "Ku": "Ku" in experiment.parameters or experiment.film.Ku != 0,
         "Ms2": experiment.film.demag,
         "Ms": any(field),
@@ -117,7 +118,7 @@ def mesh_of(experiment: Experiment) -> Mesh:
 
 
 def truth_of(experiment: Experiment, constants: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the constants of films (films, parameters), in SI, as (films, 5) in `ORDER` and the equations' units."""
+    """Return the constants of films (films, parameters), in SI, in `ORDER` and the equations' units."""
     given = dict(zip(experiment.parameters, constants.T, strict=True))
     every = [given.get(name, np.full(len(constants), _range_of(name, experiment).low)) for name in ORDER]
     return np.stack(every, axis=1) / np.array([UNITS[name] for name in ORDER])
@@ -130,5 +131,7 @@ def _range_of(name: str, experiment: Experiment) -> Parameter:
             return experiment.temperature
         case "Ku":
             return experiment.parameters.get("Ku", Parameter((experiment.film.Ku,)))
+        case "Di":
+            return experiment.parameters.get("Di", Parameter((0.0,)))
         case _:
             return experiment.parameters[name]

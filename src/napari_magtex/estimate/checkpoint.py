@@ -10,6 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from napari_magtex.results import replacing
+
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
@@ -24,11 +26,9 @@ class Checkpoint:
         tensors = {f"network.{key}": tensor for key, tensor in self.network.state_dict().items()}
         for index, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{key}": tensor for key, tensor in moments.items()}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(f".{self.path.name}.part")
         stored = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-        save_file(stored, beside, metadata={"step": str(step), "seconds": f"{seconds:.1f}"})
-        beside.replace(self.path)
+        with replacing(self.path) as beside:
+            save_file(stored, beside, metadata={"step": str(step), "seconds": f"{seconds:.1f}"})
 
     def restore(self) -> int:
         """Return the number of steps done; 0 where nothing usable is there."""

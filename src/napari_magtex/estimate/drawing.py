@@ -18,7 +18,7 @@ from napari_magtex.imaging.kerr import kerr_frame
 from napari_magtex.imaging.lorentz import lorentz_frame
 from napari_magtex.imaging.optics import Optics, wave_vectors
 from napari_magtex.imaging.phase import padded_phase
-from napari_magtex.imaging.reconstruction import BRIGHTEST, T_NM, Reconstruction, wheel_colours
+from napari_magtex.imaging.reconstruction import Reconstruction, brightest, wheel_picture
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.texture import SpinTexture
 
@@ -77,8 +77,7 @@ def _wheel(texture: SpinTexture, order: NDArray[np.floating], periodic: bool, no
         rough = rng.standard_normal((1, *found.phase.shape))
         stray = stray_induction(torch.from_numpy(rough))[0].numpy()
         induction = induction + noise * np.sqrt(np.mean(np.square(induction))) * stray
-    full = float(np.quantile(np.hypot(*induction), BRIGHTEST))
-    return Picture(wheel_colours(induction, full), Contrast.WHEEL, cell, meta={"full_T_nm": full / T_NM})
+    return wheel_picture(induction, brightest(induction), cell)
 
 
 def stray_induction(rough: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ from scipy.optimize import least_squares
 
 from napari_magtex.estimate.virials import Equations
 
-ORDER = ("A", "D", "Ku", "Ms", "T")  # of constants; T stands for kT
+ORDER = ("A", "D", "Di", "Ku", "Ms", "T")  # of constants; T stands for kT
 _SHRINK = 0.02  # of the misses' correlations towards none: few films tell them
 _MODEL = 5e-4  # relative, of every equation: stray fields from beyond, another program's discretisation
 _FAINTEST = 0.003  # kT in its unit: eight bits of colour look like some heat
@@ -43,7 +43,7 @@ class Misses:
         equations
             Of each film.
         constants
-            (films, 5): the truth in `ORDER`, over the units of the equations.
+            (films, constants): the truth in `ORDER`, over the units of the equations.
         names
             Of the equations' columns but the last.
         """
@@ -68,7 +68,7 @@ class Misses:
 
 @dataclass(frozen=True, eq=False)
 class Guess:
-    """What is known before: mean (5,) and covariance (5, 5) of the constants in `ORDER`, and their bounds low and high.
+    """What is known before: mean (constants,) in `ORDER`, covariance, and their bounds low and high.
 
     A constant whose bounds are equal is known.
     """
@@ -81,7 +81,7 @@ class Guess:
 
 @dataclass(frozen=True, eq=False)
 class Balanced:
-    """The likeliest ``value`` (5,) of the constants in `ORDER`, with its ``covariance`` (5, 5).
+    """The likeliest ``value`` (constants,) in `ORDER`, with its ``covariance``.
 
     ``misfit`` is the mean square miss over what is expected: about 1 or less where the picture is an equilibrium.
     """
@@ -149,7 +149,7 @@ def missed(equations: NDArray[np.float64], factors: NDArray[np.float64]) -> NDAr
 def slope_of_missed(
     equations: NDArray[np.float64], constants: NDArray[np.float64], names: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Derive `missed` by the constants, (q, 5)."""
+    """Derive `missed` by the constants, (q, constants)."""
     factors = columns(constants, names)
     parts = equations * factors
     size = np.sqrt(np.square(parts).sum(axis=1, keepdims=True) + 1e-300)

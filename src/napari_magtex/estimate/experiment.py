@@ -48,6 +48,11 @@ class Experiment:
             )
         if "Ku" in self.parameters and self.film.Ku:
             raise BadExperiment("Ku_kJ_per_m3 stands in [film] and in [parameters]: keep one of them")
+        if "Di" in self.parameters and self.film.dmi != "bulk":
+            raise BadExperiment(
+                '[parameters] Di_mJ_per_m2 is interfacial DMI beside a bulk one: set dmi = "bulk" in [film], or give '
+                "D_mJ_per_m2 alone"
+            )
         if "T" in self.parameters and self.conditions.temperature_K:
             raise BadExperiment("temperature_K in [conditions] and T_K in [parameters] are the same: keep one of them")
         if "T" in self.parameters and self.parameters["T"].low < 0:
@@ -128,9 +133,10 @@ class Experiment:
         return digest(self.to_dict())
 
     def period_range(self) -> tuple[float, float]:
-        """Return the shortest and the longest helix 4 pi A/D of the ranges, in metres."""
-        A, D = self.parameters["A"], self.parameters["D"]
-        strongest, weakest = (max(abs(d), 1e-9) for d in (max(D.values, key=abs), min(D.values, key=abs)))
+        """Return the shortest and the longest helix 4 pi A/D of the ranges, in metres; D of both kinds together."""
+        A, kinds = self.parameters["A"], [self.parameters[name] for name in ("D", "Di") if name in self.parameters]
+        strongest = max(math.hypot(*(p.largest for p in kinds)), 1e-9)
+        weakest = max(math.hypot(*(p.smallest for p in kinds)), 1e-9)
         return 4 * math.pi * A.low / strongest, 4 * math.pi * A.high / weakest
 
     def coarseness(self) -> Coarseness:

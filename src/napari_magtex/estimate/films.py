@@ -158,6 +158,8 @@ def _figures(experiment: Experiment, film: Film, relaxed: Relaxed) -> dict[str, 
     import torch
 
     energies = film.energies(relaxed.m)
+    if (other := energies.pop("interfacial_dmi", None)) is not None:
+        energies["dmi"] = energies["dmi"] + other
     none = torch.zeros_like(relaxed.torque)
     _, dy, dx = film.cell
     measured = observables(relaxed.m, periodic=film.periodic, cell=(dy, dx), easy_axis=experiment.film.easy_axis)

@@ -29,13 +29,14 @@ CONSTANTS = {
     "D": Constant("J/m^2", "D_mJ_per_m2", 1e-3),
     "Ms": Constant("A/m", "Ms_MA_per_m", 1e6),
     "Ku": Constant("J/m^3", "Ku_kJ_per_m3", 1e3),
+    "Di": Constant("J/m^2", "Di_mJ_per_m2", 1e-3),
 }
-"""Of the material."""
+"""Of the material; Di is interfacial DMI beside a bulk D."""
 
 PARAMETERS = CONSTANTS | {"T": Constant("K", "T_K", 1.0)}
 """All that may vary: the temperature too."""
 
-OPTIONAL = ("Ku", "T")  # they have a place of their own where they are known
+OPTIONAL = ("Ku", "Di", "T")  # most films have no Di; the others have a place of their own where they are known
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class Parameter:
     def high(self) -> float:
         """Largest value."""
         return max(self.values)
+
+    @property
+    def largest(self) -> float:
+        """Largest size, whatever the sign."""
+        return max(map(abs, self.values))
+
+    @property
+    def smallest(self) -> float:
+        """Smallest size: 0 in a range that goes through it."""
+        return 0.0 if self.is_range and self.low < 0 < self.high else min(map(abs, self.values))
 
     @property
     def varies(self) -> bool:

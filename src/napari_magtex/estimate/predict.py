@@ -18,7 +18,7 @@ from napari_magtex.estimate.estimator import DEFAULT_ESTIMATOR, RATIO, Estimator
 from napari_magtex.estimate.evaluate import PERIOD
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.network import STRIDE, WINDOW, Windows
-from napari_magtex.estimate.parameters import CONSTANTS, PARAMETERS, Parameter
+from napari_magtex.estimate.parameters import CONSTANTS, PARAMETERS
 from napari_magtex.estimate.spectrum import descriptor, is_uniform, measure_period
 from napari_magtex.estimate.windows import ParameterMaps, grid, windows_inside
 from napari_magtex.picture import Contrast, Picture
@@ -28,7 +28,6 @@ __all__ = ["DEFAULT_ESTIMATOR", "DETERMINED_BELOW", "Estimation", "Estimator", "
 
 DETERMINED_BELOW = 0.6  # an interval's width over the range's: above it the picture says little that was not known
 _BAND = 16  # rows of windows at once
-_NONE = Parameter((0.0,))
 _TOLERANCE = 0.25  # relative, of a condition that a picture names
 
 
@@ -168,7 +167,8 @@ def _told(
         period=period,
         applicable=not doubts,
         determined=tuple(name for name in determined if name != "T"),
-        Ku=quantities.get("Ku") if experiment.parameters.get("Ku", _NONE).varies else None,
+        Ku=quantities["Ku"] if "Ku" in experiment.estimated else None,
+        Di=quantities["Di"] if "Di" in experiment.estimated else None,
         T=quantities["T"] if "T" in determined else None,
         A_long=_of_long_waves(quantities["A"], quantities["T"], experiment) if {"A", "T"} <= set(determined) else None,
     )

@@ -36,6 +36,7 @@ _NAMES = {
     "D": "DMI",
     "Ms": "saturation magnetisation",
     "Ku": "uniaxial anisotropy",
+    "Di": "interfacial DMI beside a bulk one",
     "T": "temperature",
 }
 _KNOWN = {name: Column("float64", PARAMETERS[name].unit, said) for name, said in _NAMES.items()} | {"seed": _SEED}
@@ -125,7 +126,7 @@ class Table:
         sets = parameter_sets(experiment, split)
         if len(sets) <= len(self):
             return
-        for name in (*_KNOWN, "m", *FIGURES):
+        for name in (*_known(experiment), "m", *FIGURES):
             self._array(name).resize((len(sets), *self._array(name).shape[1:]))
         self._tell(experiment, split, sets)
         self._group.attrs["experiment"] = experiment.to_dict()
@@ -168,7 +169,7 @@ def _begin(path: Path, experiment: Experiment, split: Split, chunk: int) -> None
             attributes=attributes,
         )
 
-    for name, column in _KNOWN.items():
+    for name, column in _known(experiment).items():
         array(name, column, (n,), (n,), ("film",))
     for name, column in (FIGURES | {"done": _DONE}).items():
         array(name, column, (n,), (chunk,), ("film",))
@@ -179,6 +180,11 @@ def _begin(path: Path, experiment: Experiment, split: Split, chunk: int) -> None
         Table(beside, group)._array(axis)[:] = places
     Table(beside, group)._tell(experiment, split, sets)
     beside.rename(path)
+
+
+def _known(experiment: Experiment) -> dict[str, Column]:
+    """Return the columns of what is known beforehand: few films have two kinds of DMI."""
+    return {name: column for name, column in _KNOWN.items() if name != "Di" or name in experiment.parameters}
 
 
 def _group(path: Path) -> zarr.Group:

@@ -1,7 +1,7 @@
 """Torque balance: the exact constants of a relaxed texture that is given as vectors.
 
-At rest m x B_eff = 0, and B_eff is linear in A/Ms, D/Ms, Ku/Ms and Ms: least squares over all cells gives them, once
-the applied field is known. With B = 0 only ratios are fixed, unless Ms is known.
+At rest m x B_eff = 0, and B_eff is linear in A/Ms, D/Ms, Di/Ms, Ku/Ms and Ms: least squares over all cells gives
+them, once the applied field is known. With B = 0 only ratios are fixed, unless Ms is known.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from napari_magtex.texture import Lattice, SpinTexture
 
 BALANCED = 0.05  # residual torque over the terms' own: below it the file is a relaxed state of such a film
 _NINETY = 1.645  # standard errors
-_UNIT = {"A": 1e-11, "D": 1e-3, "Ms": 5e5, "Ku": 1e4}  # J/m, J/m^2, A/m, J/m^3: the columns' constants
-_TERMS = {"A": "exchange", "D": "dmi", "Ku": "anisotropy", "Ms": "demag"}
+_UNIT = {"A": 1e-11, "D": 1e-3, "Di": 1e-3, "Ms": 5e5, "Ku": 1e4}  # SI: the columns' constants
+_TERMS = {"A": "exchange", "D": "dmi", "Di": "interfacial_dmi", "Ku": "anisotropy", "Ms": "demag"}
 _ATOMIC = 1e-9  # metres
 
 
@@ -90,14 +90,19 @@ def torque_balance(
     m = np.moveaxis(layer.m[0], -1, 0)
     balance = min((_balance(m, cell, experiment, field, texture.saturation, p) for p in (True, False)), key=_badness)
     at_rest = balance.residual < BALANCED
-    quantities, determined = {}, []
-    for key in ("A", "D", "Ms"):
+    quantities: dict[str, Quantity] = {}
+    determined: list[str] = []
+    asked = [name for name in ("Ku", "Di") if name in experiment.estimated]
+    for key in ("A", "D", "Ms", *asked):
         prior, unit = experiment.parameters[key], CONSTANTS[key].unit
         value, half = balance.value.get(key), _NINETY * balance.error.get(key, np.inf)
         wide = DETERMINED_BELOW * max(prior.high - prior.low, abs(prior.middle) / 2)
-        if at_rest and value is not None and 2 * half < wide and (value > 0 or key == "D"):
-            size = abs(value)
-            quantities[key] = Quantity(size, max(size - half, 0.0), size + half, unit)
+        if at_rest and value is not None and 2 * half < wide and (value > 0 or key in ("D", *asked)):
+            if key in asked:
+                quantities[key] = Quantity(value, value - half, value + half, unit)
+            else:
+                size = abs(value)
+                quantities[key] = Quantity(size, max(size - half, 0.0), size + half, unit)
             determined.append(key)
         else:
             quantities[key] = Quantity(prior.middle, prior.low, prior.high, unit)
@@ -128,6 +133,7 @@ def torque_balance(
         applicable=at_rest,
         determined=tuple(determined),
         residual=balance.residual,
+        **{name: quantities[name] for name in asked},  # type: ignore[arg-type]
     )
 
 
@@ -141,6 +147,8 @@ def _balance(
 ) -> Balance:
     """Solve m (3, ny, nx) x B_eff = 0 for the constants."""
     names = ["A", "D"]
+    if "Di" in experiment.parameters:
+        names.append("Di")
     if experiment.film.Ku or "Ku" in experiment.parameters:
         names.append("Ku")
     if experiment.film.demag:
@@ -153,6 +161,7 @@ def _balance(
         _UNIT["D"],
         _UNIT["Ms"],
         _UNIT["Ku"],
+        Di=_UNIT["Di"] if "Di" in names else 0.0,
         field_T=field_T,
         easy_axis=experiment.film.easy_axis,
         dmi=experiment.film.dmi,
@@ -219,7 +228,7 @@ def _independent(torque: dict[str, NDArray[np.float64]], shape: tuple[int, int])
 def _constants(
     order: list[str], x: NDArray[np.float64], cross: NDArray[np.float64], known_Ms: float | None
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Turn A/Ms, D/Ms, Ku/Ms and Ms into constants with standard errors."""
+    """Turn A/Ms, D/Ms, Di/Ms, Ku/Ms and Ms into constants with standard errors."""
     if known_Ms is None and "Ms" not in order:
         return {}, {}
     scale = known_Ms / _UNIT["Ms"] if known_Ms is not None else float(x[order.index("Ms")])

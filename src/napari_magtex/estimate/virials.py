@@ -1,7 +1,7 @@
 """Virials: what thermal equilibrium says of the constants of a film, scale by scale, from the spins of one picture.
 
 In equilibrium every field v of small turns of the spins obeys ``<v.F> + kT <div v> = 0``, where ``F = -dE/dm`` is the
-force on the spins (Yvon's theorem; at T = 0 it is the balance of torques). E is linear in A, D, Ku, Ms^2 and Ms, so
+force on the spins (Yvon's theorem; at T = 0 it is the balance of torques). E is linear in A, D, Di, Ku, Ms^2 and Ms, so
 each field gives an equation that is linear in them and in kT, and a picture of many spins gives the averages. The
 fields are the forces of each term themselves, smoothed over a scale: short scales weigh the heat against exchange, long
 ones the texture's own torques against the applied field, from which rounded colours and heat have averaged out.
@@ -26,8 +26,8 @@ from napari_magtex.compute import Progress
 from napari_magtex.physics.film import Film
 
 SCALES = (0.0, 1.0, 0.3, 0.1, 0.03, 0.01)  # c of the smoothing (1 + k^2 / c)^-2, k^2 in cells^-2; 0 does not smooth
-TERMS = {"A": "exchange", "D": "dmi", "Ku": "anisotropy", "Ms2": "demag", "Ms": "zeeman"}
-UNITS = {"A": 1e-11, "D": 1e-3, "Ku": 1e4, "Ms2": 5e5**2, "Ms": 5e5, "T": 100.0}  # of the columns, in SI
+TERMS = {"A": "exchange", "D": "dmi", "Di": "interfacial_dmi", "Ku": "anisotropy", "Ms2": "demag", "Ms": "zeeman"}
+UNITS = {"A": 1e-11, "D": 1e-3, "Di": 1e-3, "Ku": 1e4, "Ms2": 5e5**2, "Ms": 5e5, "T": 100.0}  # of the columns, in SI
 HEAT_UNIT = UNITS["T"] * Boltzmann  # J: the last column is kT in that of 100 K
 _RIM, _BEYOND = 8, 16  # cells: over which a region's weight rises from its edge, and that stand in for what is beyond
 _BLOCK = 256  # cells along a side: larger regions are taken in pieces
@@ -139,7 +139,8 @@ class _Kernels:
     def __init__(self, mesh: Mesh, shape: tuple[int, int]) -> None:
         unit = UNITS
         film = Film(shape, mesh.cell, unit["A"], unit["D"], unit["Ms"], unit["Ku"], field_T=mesh.field_T,
-                    easy_axis=mesh.easy_axis, dmi=mesh.dmi, dtype=torch.float64)  # fmt: skip
+                    Di=unit["Di"] if "Di" in mesh.names else 0.0, easy_axis=mesh.easy_axis, dmi=mesh.dmi,
+                    dtype=torch.float64)  # fmt: skip
         self._terms = {term.name: term for term in film.terms}
         self._moment = unit["Ms"] * prod(mesh.cell) / HEAT_UNIT  # a force is an energy: field times moment
         self._shape = shape

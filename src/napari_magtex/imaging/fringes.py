@@ -13,11 +13,11 @@ SPREAD = 3  # pixels of the spectrum: half the width of the carrier's spot
 
 
 def is_hologram(pixels: NDArray[np.floating]) -> bool:
-    """Whether a grey frame (ny, nx) is full of fringes too fine to be a texture.
+    """Whether a frame (ny, nx), or one in colours (ny, nx, 3), is full of fringes too fine to be a texture.
 
     A hologram's carrier is one spot of the spectrum, and its opposite, beside which the phase lies.
     """
-    period, share = carrier(pixels)
+    period, share = carrier(pixels.mean(axis=2) if pixels.ndim == 3 else pixels)
     return period < FINEST_TEXTURE and share > LEAST_SHARE
 
 

@@ -22,8 +22,6 @@ from napari_magtex.texture import SpinTexture
 if TYPE_CHECKING:
     import torch
 
-FINEST = 4  # pixels: the period whose spread by the defocus is the vacuum that an open film needs around it
-
 
 def lorentz_frame(
     texture: SpinTexture,
@@ -208,9 +206,7 @@ def hologram(
 
 def _margin(shape: tuple[int, int], pixel_size: tuple[float, float], optics: Optics) -> int:
     """Pixels of vacuum around an open film: as far as the defocus spreads a fine period, at most half the film."""
-    finest = min(pixel_size)
-    spread = optics.wavelength * abs(optics.defocus) / (FINEST * finest) / finest
-    return max(16, min(math.ceil(spread), max(shape) // 2))
+    return max(16, min(math.ceil(optics.spread_px(pixel_size)), max(shape) // 2))
 
 
 def _fading(phase: torch.Tensor, margin: int) -> torch.Tensor:

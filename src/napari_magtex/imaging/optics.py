@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import torch
 
 
+FINE = 4  # pixels: a period finer than which frames hold little
+
+
 @dataclass(frozen=True)
 class Optics:
     """How a transmission electron microscope in Lorentz mode is set.
@@ -64,6 +67,11 @@ class Optics:
 
         rest, energy = m_e * c * c, e * self.voltage
         return 2 * math.pi * e / (self.wavelength * energy) * (rest + energy) / (2 * rest + energy)
+
+    def spread_px(self, pixel_size: tuple[float, float]) -> float:
+        """Pixels over which the defocus spreads a wave of a fine period: how far around a place its picture reaches."""
+        finest = min(pixel_size)
+        return self.wavelength * abs(self.defocus) / (FINE * finest) / finest
 
     def aliases_above(self, shape: tuple[int, int], pixel_size: tuple[float, float]) -> float:
         """Defocus in m beyond which the chirp of the transfer is too fast for so many pixels."""

@@ -34,7 +34,6 @@ VARIANCES = np.geomspace(1e-7, 1e2, 73)  # rad^2: of the phase
 LENGTHS = np.geomspace(0.5, 4, 13)  # periods of the texture: where the prior's power begins to fall
 RISES, FALLS = (0, 2, 4), (4, 6, 8, 12)  # powers of k with which it rises before, and falls then
 WEAKEST = 1e-8  # of the strongest: no wave is taken to be weaker, for the unknowns are divided by it
-FINEST = 4  # pixels: the period whose spread by the defocus is the margin around a frame
 BYTES_A_PIXEL = 16 * (6 + 2 * HELD)  # what a pixel of the domain takes beside its frames
 
 
@@ -104,7 +103,7 @@ def fit_phase(series: ThroughFocus, *, device: Device | str = Device.AUTO) -> It
 
 
 class _Fit:
-    """The frames on a domain that is larger than they are, the noise, and waves sorted by length into rings."""
+    """The frames on a domain that is larger than they are, their noise, and what they tell of each wave."""
 
     def __init__(self, series: ThroughFocus, device: torch.device) -> None:
         import torch
@@ -132,20 +131,21 @@ class _Fit:
         import torch
 
         ny, nx = self.series.shape
+        seen = self.series.intensity(number)
         frame = torch.ones(self.domain, dtype=torch.float64)
-        frame[:ny, :nx] = torch.from_numpy(self.series.intensity(number)).double()
+        frame[:ny, :nx] = torch.from_numpy(seen).double()
         frame = frame.to(self.device)
         self.frames.append(frame)
         factor = transfer(self.domain, self.series.pixel_size, self.series.optics(number)).to(self.device)
         self.transfers.append(factor)
         response = -2 * factor.imag  # of the intensity to a weak phase: 2 sin(chi), which is even in k
-        spectrum = torch.fft.fft2((frame - 1) * self.weight, norm="ortho")
+        power = torch.fft.fft2((frame - 1) * self.weight, norm="ortho").abs() ** 2 / self.share
         self.information += response**2
-        self.contrast = max(self.contrast, float((spectrum.abs() ** 2).mean() / self.share) ** 0.5)
+        self.contrast = max(self.contrast, math.sqrt(float(power.mean())))
         outer = self.k2 > 0.64 * self.k2.max()  # where no texture is
-        self.noise = max(self.noise, math.sqrt(float((spectrum.abs() ** 2)[outer].mean()) / self.share))
-        period = texture_period(self.series.intensity(number), self.series.pixel_size)
-        self.period = max(self.period, period * (abs(self.series.defoci[number]) > SAME_DEFOCUS))
+        self.noise = max(self.noise, math.sqrt(float(power[outer].mean())))
+        if abs(self.series.defoci[number]) > SAME_DEFOCUS:
+            self.period = max(self.period, texture_period(seen, self.series.pixel_size))
 
     # ---- linear theory, and the prior
 
@@ -271,7 +271,6 @@ def _domain(series: ThroughFocus) -> tuple[int, int]:
 
     if series.periodic:
         return series.shape
-    finest = min(series.pixel_size)
-    spread = series.wavelength * max(abs(df) for df in series.defoci) / (FINEST * finest) / finest
+    spread = max(series.optics(number).spread_px(series.pixel_size) for number in range(len(series)))
     ny, nx = (next_fast_len(n + max(n // 8, min(math.ceil(2 * spread), n))) for n in series.shape)
     return ny, nx

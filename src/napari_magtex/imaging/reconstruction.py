@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -80,10 +80,9 @@ class Reconstruction:
         """
         induction = self.induction
         if full is None:
-            size = np.hypot(*induction)
-            full = float(np.quantile(size if self.mask is None else size[~self.mask], BRIGHTEST))
-        meta = {"full_T_nm": full / T_NM, "colour_map": "wheel", **self.settings}
-        return Picture(wheel_colours(induction, full), Contrast.WHEEL, self.pixel_size, meta=meta)
+            full = brightest(induction if self.mask is None else induction[:, ~self.mask])
+        picture = wheel_picture(induction, full, self.pixel_size)
+        return replace(picture, meta={**picture.meta, "colour_map": "wheel", **self.settings})
 
 
 def reconstruct(
@@ -177,6 +176,16 @@ def part_phases(
     if flipped:
         return np.subtract(one, two) / 2, np.add(one, two) / 2
     return np.subtract(one, two), two
+
+
+def brightest(induction: NDArray[np.floating]) -> float:
+    """Return the size in T m of an induction (2, ...) that is drawn in full colour unless the user says what is."""
+    return float(np.quantile(np.hypot(*induction), BRIGHTEST))
+
+
+def wheel_picture(induction: NDArray[np.floating], full: float, pixel_size: tuple[float, float]) -> Picture:
+    """Draw an induction (2, ny, nx) in T m in colours, of which the brightest stand for ``full``, as it then knows."""
+    return Picture(wheel_colours(induction, full), Contrast.WHEEL, pixel_size, meta={"full_T_nm": full / T_NM})
 
 
 def wheel_colours(induction: NDArray[np.floating], full: float) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ UNLIKE = 0.3  # correlation below which two frames are taken to have nothing in 
 PLACE = ("down", "right", "turn_deg", "zoom")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Pose:
     """How a frame lies on another: turned, magnified about its centre, and then shifted.
 
@@ -180,7 +181,8 @@ def _reduced(frame: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def _with_unlike_ones_placed(poses: list[Pose], series: ThroughFocus) -> list[Pose]:
     """Put frames that are like no other on the line through the others, over the defocus."""
-    sure = sorted((df, pose) for df, pose in zip(series.defoci, poses, strict=True) if pose.likeness >= UNLIKE)
+    placed_at = sorted(zip(series.defoci, poses, strict=True), key=itemgetter(0))
+    sure = [(df, pose) for df, pose in placed_at if pose.likeness >= UNLIKE]
     at = [df for df, _ in sure]
     farthest = max(abs(df) for df in series.defoci)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from napari_magtex.results import replacing
+
 _KEY = "napari-magtex checkpoint"
 
 
@@ -30,11 +32,9 @@ class Run:
         tensors |= {f"average.{k}": t for k, t in self.average.state_dict().items()}
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{k}": t for k, t in state.items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.part")
         about = json.dumps({"samples": self.samples, "seconds": self.seconds})
-        save_file({k: t.contiguous().clone() for k, t in tensors.items()}, beside, metadata={_KEY: about})
-        beside.replace(path)
+        with replacing(path) as beside:
+            save_file({k: t.contiguous().clone() for k, t in tensors.items()}, beside, metadata={_KEY: about})
 
     def resume(self, path: Path) -> bool:
         """Go on where a checkpoint stopped; False where there is none."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_magtex.errors import ModelUnavailable
-from napari_magtex.results import write_text
+from napari_magtex.results import replacing, write_text
 
 if TYPE_CHECKING:
     import torch
@@ -101,10 +101,7 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any
         statistics = "running_" in key or not tensor.is_floating_point()
         return tensor if statistics else tensor.half()
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
     text = json.dumps(card, indent=2, allow_nan=False)
-    beside.write_bytes(serialised({k: stored(k, t) for k, t in tensors.items()}, metadata={CARD_KEY: text}))
-    beside.replace(path)
-    write_text(path.with_suffix(".json"), text + "\n")
+    with replacing(path) as beside:
+        beside.write_bytes(serialised({k: stored(k, t) for k, t in tensors.items()}, metadata={CARD_KEY: text}))
+    write_text(Path(path).with_suffix(".json"), text + "\n")

@@ -15,7 +15,7 @@ from napari_magtex.physics.bonds import Bond
 from napari_magtex.physics.demag import Demag
 from napari_magtex.physics.model import SpinModel
 from napari_magtex.physics.terms.anisotropy import Cubic, Uniaxial
-from napari_magtex.physics.terms.dmi import DMI
+from napari_magtex.physics.terms.dmi import DMI, InterfacialDMI
 from napari_magtex.physics.terms.exchange import Exchange
 from napari_magtex.physics.terms.fused import Fused
 from napari_magtex.physics.terms.stray import StrayField
@@ -30,7 +30,8 @@ class Film(SpinModel):
 
     The energy density is ``A (grad m)^2 + w_D - Ku (m.e)^2 + w_c - Ms m.B - (mu0/2) Ms m.H_d``
     with nearest neighbours,
-    ``w_D = D m.curl m`` (bulk) or ``D [m_z div m - (m.grad) m_z]`` (interfacial), and ``w_c`` that of `Cubic`.
+    ``w_D = D m.curl m`` (bulk) or ``D [m_z div m - (m.grad) m_z]`` (interfacial), and ``w_c`` that of `Cubic`. A film
+    of both has the bulk one's D and Di of the other.
     Beyond an open edge there is nothing.
 
     Parameters
@@ -43,6 +44,8 @@ class Film(SpinModel):
         J/m^3: a number, (batch,), or by cell (batch, ny, nx); (3,), (batch, 3), or by cell (batch, 3, ny, nx).
     Kc, cubic_axes
         J/m^3, (batch,), and two edges of the cube at right angles, each (3,).
+    Di
+        J/m^2, (batch,): interfacial DMI beside a bulk one.
     field_T
         Applied field in tesla, (3,) or (batch, 3).
 
@@ -62,6 +65,7 @@ class Film(SpinModel):
         Ku: Tensor | float = 0.0,
         *,
         Kc: Tensor | float = 0.0,
+        Di: Tensor | float = 0.0,
         field_T: Tensor | Sequence[float] = (0.0, 0.0, 0.0),
         easy_axis: Tensor | Sequence[float] = (0.0, 0.0, 1.0),
         cubic_axes: Sequence[Sequence[float]] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
@@ -73,26 +77,31 @@ class Film(SpinModel):
     ) -> None:
         if not all(0 < d < math.inf for d in cell):
             raise BadExperiment(f"cell sizes (dz, dy, dx) must be positive, not {cell}")
-        batch = max(len(torch.atleast_1d(torch.as_tensor(value))) for value in (A, D, Ms, Ku, Kc))
-        constants = {name: batched(v, batch, name) for name, v in (("A", A), ("D", D), ("Ms", Ms), ("Kc", Kc))}
+        batch = max(len(torch.atleast_1d(torch.as_tensor(value))) for value in (A, D, Ms, Ku, Kc, Di))
+        given = (("A", A), ("D", D), ("Ms", Ms), ("Kc", Kc), ("Di", Di))
+        constants = {name: batched(value, batch, name) for name, value in given}
         if (least := constants["A"].min().item()) < 0:
             raise BadExperiment(f"A must be at least 0, not {least:g} J/m")
         if (least := constants["Ms"].min().item()) <= 0:
             raise BadExperiment(f"Ms must be positive, not {least:g} A/m")
+        if dmi != "bulk" and constants["Di"].any():
+            raise BadExperiment("Di is interfacial DMI beside a bulk one: here D is interfacial itself")
         uniaxial = _by_cell(torch.as_tensor(Ku), shape, batch, "Ku")
         axis = _axes(torch.as_tensor(easy_axis), shape, batch)
 
         def place(tensor: Tensor) -> Tensor:
             return tensor.to(device, dtype)
 
-        A64, D64, Ms64, Kc64 = constants.values()
+        A64, D64, Ms64, Kc64, Di64 = constants.values()
         spacing = torch.tensor([cell[2], cell[1]], dtype=torch.float64)
         exchange = 2 * A64[:, None] / (Ms64[:, None] * spacing**2)
-        chiral = D64[:, None] / (Ms64[:, None] * spacing)
+        chiral, other = (D[:, None] / (Ms64[:, None] * spacing) for D in (D64, Di64))
         bonds = [
             Exchange(_BONDS, place(exchange), periodic=periodic, from_aligned=True),
             DMI(_BONDS, place(chiral), dmi, periodic=periodic),
         ]
+        if Di64.any():
+            bonds.append(InterfacialDMI(_BONDS, place(other), periodic=periodic))
         others: list[Term] = [Zeeman(place(batched(field_T, batch, "the field", (3,))))]
         if uniaxial.any():
             others.append(Uniaxial(place(uniaxial / Ms64[:, None, None]), place(axis)))

@@ -17,7 +17,7 @@ _RANDOM = 0.15  # share of frames of an irregular phase
 _MOST = 0.52  # of a frame that domains may take: beyond it nobody can say which phase is which
 _TRIES = 4
 _FARTHEST = 4.0  # diameters: beyond it depth is not told, the film is uniform there
-_GRID = 7.0  # places across a skyrmion that its depth is worked out at; between them it is straight
+_GRID = 5.0  # places across a skyrmion that its depth is worked out at; between them it is straight
 _TOUCHING = 0.4  # share of frames whose skyrmions may
 _STEP = 0.3  # radii between the points of a worm's middle line
 

@@ -14,7 +14,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Recipe:
     ``pieces`` are drawn in all, ``batch`` a step, each ``side`` pixels square, a share ``real`` of them from real
     frames, and a share ``relaxed`` of the simulated ones with skyrmions of the library, where it was built. Training
     ends after ``minutes`` if that comes first. ``half`` computes in bfloat16: on a CPU with instructions for it a step
-    takes half the time.
+    takes half the time. ``start`` is a model whose weights the run starts from, by name or file; empty: from nothing.
     """
 
     name: str = SHIPPED
@@ -74,6 +74,7 @@ class Recipe:
     threads: int = 2
     workers: int = 1
     widths: tuple[int, ...] = WIDTHS
+    start: str = ""
 
     def __post_init__(self) -> None:
         if self.pieces < self.batch or self.minutes <= 0 or not 0 <= self.real <= 1:
@@ -114,9 +115,15 @@ def train_segmenter(
     Raises
     ------
     BadExperiment
-        A sample is on both sides.
+        A sample is on both sides, or the weights to start from have learned from one that is held back, or have other
+        widths.
+    ModelUnavailable
+        The weights to start from are missing, damaged, or no segmenter's.
     """
-    samples = sorted({frame.sample for frame in frames}, key=str)
+    start = Segmenter.load(recipe.start) if recipe.start else None
+    if start is not None and tuple(start.card["widths"]) != recipe.widths:
+        raise BadExperiment(f"{recipe.start} has the widths {start.card['widths']}, the recipe {list(recipe.widths)}")
+    samples = sorted({frame.sample for frame in frames} | set(start.card["data"]["samples"] if start else ()))
     if both := set(samples) & {frame.sample for frame in held_back}:
         raise BadExperiment(f"samples {', '.join(sorted(both))} are both learned from and held back")
     threads = torch.get_num_threads()
@@ -124,7 +131,7 @@ def train_segmenter(
     keep_freed_memory()
     try:
         torch.manual_seed(recipe.seed)
-        run = _new_run(recipe)
+        run = _new_run(recipe, start)
         path = cache_folder() / "segmenter" / f"{recipe.name}-{recipe.digest(samples, len(textures))}.safetensors"
         if run.resume(path):
             log.info("going on at %d pieces, from %s", run.samples, path)
@@ -139,14 +146,17 @@ def train_segmenter(
         yield from _learn(run, recipe, pieces, path, held_back)
         yield Progress(recipe.pieces, recipe.pieces, "measuring statistics")
         _normalise_anew(run.average, recipe, pieces)
-        store.save(Path(out), run.average.state_dict(), _card(recipe, run, samples, held_back, len(textures)))
+        store.save(Path(out), run.average.state_dict(), _card(recipe, run, samples, held_back, len(textures), start))
         yield Path(out)
     finally:
         torch.set_num_threads(threads)
 
 
-def _new_run(recipe: Recipe) -> Run:
-    network = SkyrmionUNet(recipe.widths).to(torch_device()).to(memory_format=torch.channels_last).train()
+def _new_run(recipe: Recipe, start: Segmenter | None) -> Run:
+    network = SkyrmionUNet(recipe.widths)
+    if start is not None:
+        network.load_state_dict(start.network.state_dict())
+    network = network.to(torch_device()).to(memory_format=torch.channels_last).train()
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim <= 1]  # biases and normalisations are not decayed
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -267,7 +277,12 @@ def _normalise_anew(average: torch.nn.Module, recipe: Recipe, pieces: Pieces) ->
 
 
 def _card(
-    recipe: Recipe, run: Run, samples: Sequence[str], held_back: Sequence[MaskedFrame], textures: int
+    recipe: Recipe,
+    run: Run,
+    samples: Sequence[str],
+    held_back: Sequence[MaskedFrame],
+    textures: int,
+    start: Segmenter | None,
 ) -> dict[str, Any]:
     return {
         "kind": KIND,
@@ -275,7 +290,7 @@ def _card(
         "version": recipe.version,
         "widths": list(recipe.widths),
         "kinds": [kind.name.lower() for kind in Kind],
-        "recipe": asdict(recipe),
+        "recipe": asdict(recipe) | {"start": start.model if start else ""},
         "data": {
             "real": SOURCE if samples else None,
             "samples": list(samples),
@@ -283,7 +298,12 @@ def _card(
             "simulated": "napari_magtex.segment.simulated",
             "relaxed": {"simulations": f"napari_magtex.states, recipes {VERSION}", "textures": textures},
         },
-        "training": {"pieces": run.samples, "minutes": round(run.seconds / 60, 1), "torch": torch.__version__},
+        "training": {
+            "pieces": run.samples,
+            "minutes": round(run.seconds / 60, 1),
+            "torch": torch.__version__,
+            "before": start and {key: start.card[key] for key in ("version", "recipe", "training")},
+        },
     }
 
 
@@ -293,14 +313,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
     parser.add_argument("--data", type=Path, help="folder of the masked frames; default: in MAGTEX_REAL_DATA")
     parser.add_argument("--fold", type=int, choices=range(FOLDS), help="hold the samples of this fold back")
-    for name in ("pieces", "minutes", "batch", "real", "relaxed", "learning_rate", "seed", "threads", "workers"):
-        kind, default = type(getattr(Recipe, name)), getattr(Recipe, name)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=f"default: {default}")
+    for one in fields(Recipe):
+        if type(one.default) in (int, float, str):
+            option, about = f"--{one.name.replace('_', '-')}", f"default: {one.default}"
+            parser.add_argument(option, type=type(one.default), default=one.default, help=about)
+    parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="channels of each level")
     parser.add_argument("--float32", action="store_true", help="for processors without bfloat16 instructions")
     options = vars(parser.parse_args())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    frames, out, fold = read_masked_frames(options.pop("data")), options.pop("out"), options.pop("fold")
-    recipe = Recipe(half=not options.pop("float32"), **options)
+    data, out, fold = options.pop("data"), options.pop("out"), options.pop("fold")
+    recipe = Recipe(half=not options.pop("float32"), widths=tuple(options.pop("widths")), **options)
+    frames = read_masked_frames(data) if recipe.real else []
     left_out = frozenset[str]() if fold is None else folds((f.sample for f in frames), FOLDS)[fold]
     learned = [frame for frame in frames if frame.sample not in left_out]
     textures = skyrmion_textures()

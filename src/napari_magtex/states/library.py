@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from napari_magtex.compute import Progress, cache_folder
+from napari_magtex.results import replacing
 from napari_magtex.states.definitions import State
 from napari_magtex.states.recipes import RECIPES, Recipe
 from napari_magtex.states.simulate import BATCH, VERSION, confirmed_batch
@@ -142,8 +143,7 @@ def simulate_to_file(job: tuple[Recipe, int, int, Path]) -> tuple[str, int, dict
         "dropped": batch.dropped,
     }
     spins = list(batch.spins.values())
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as file:
+    with replacing(path) as beside, beside.open("wb") as file:
         np.savez_compressed(
             file,
             m=np.stack(spins).astype(np.float16) if spins else np.zeros((0, 1, 1, 3), np.float16),
@@ -151,7 +151,6 @@ def simulate_to_file(job: tuple[Recipe, int, int, Path]) -> tuple[str, int, dict
             kT=np.array([batch.kT[i] for i in batch.spins], np.float32),
             about=json.dumps(about),
         )
-    beside.replace(path)
     return path.stem, len(spins), batch.dropped
 
 

@@ -24,8 +24,14 @@ from napari_magtex.widgets.worker import tell
 if TYPE_CHECKING:
     from napari_magtex.results import Estimate
 
-LIMITS = {"A": (0, 1e4), "D": (-1e3, 1e3), "Ms": (0, 1e5), "Ku": (-1e6, 1e6)}  # in the units of the boxes
-DECIMALS = {"A": 3, "D": 4, "Ms": 2, "Ku": 3}
+LIMITS = {
+    "A": (0, 1e4),
+    "D": (-1e3, 1e3),
+    "Ms": (0, 1e5),
+    "Ku": (-1e6, 1e6),
+    "Di": (-1e3, 1e3),
+}  # in the units of the boxes
+DECIMALS = {"A": 3, "D": 4, "Ms": 2, "Ku": 3, "Di": 4}
 
 
 class ConstantsForm(QWidget):

@@ -62,6 +62,7 @@ ONLY_FOR = {  # keys that matter to some contrasts alone
     "dose_e_per_px": (Contrast.LORENTZ,),
     "noise": (Contrast.KERR, Contrast.WHEEL),
 }
+MOSTLY_NONE = PARAMETERS["Di"].key  # what stands in a file only where there is any
 ELSEWHERE = {"Ku": ("film", "Ku_kJ_per_m3"), "T": ("conditions", "temperature_K")}  # where a known one stands
 GROUPS = (("Conditions", "conditions"), ("Film", "film"), ("Picture", "picture"))
 FOLDED = (("Start", "start"), ("Advanced", "training"))
@@ -97,7 +98,7 @@ class ExperimentForm(QWidget):
             if section == "film":
                 rows.addRow(_heading("Constants"))
                 for name in CONSTANTS:
-                    rows.addRow(name, self.constants[name])
+                    rows.addRow("Di (interfacial)" if name == "Di" else name, self.constants[name])
             rows.addRow(_heading(title))
             if section == "conditions":
                 rows.addRow("Temperature", self.constants["T"])
@@ -146,6 +147,8 @@ class ExperimentForm(QWidget):
             entry, tables[section][key] = PARAMETERS[name].key, 0.0
             if self.constants[name].known and entry not in self._tables["parameters"]:
                 tables[section][key] = constants.pop(entry)
+        if MOSTLY_NONE not in self._tables["parameters"] and constants[MOSTLY_NONE] == 0:
+            del constants[MOSTLY_NONE]
         return tables | {"parameters": constants}
 
     def show_experiment(self, experiment: Experiment) -> None:
@@ -153,7 +156,7 @@ class ExperimentForm(QWidget):
         self._tables = experiment.to_dict()
         self._fill({pair: self._tables[pair[0]][pair[1]] for pair in self.editors})
         known = {PARAMETERS[name].key: self._tables[section][key] for name, (section, key) in ELSEWHERE.items()}
-        self._fill_constants(known | self._tables["parameters"])
+        self._fill_constants({MOSTLY_NONE: 0.0} | known | self._tables["parameters"])
         self._show()
 
     def open(self, path: str | Path) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from napari_magtex.results import Estimate, Quantity
 
-UNITS = {"A": ("pJ/m", 1e12), "D": ("mJ/m²", 1e3), "Ms": ("kA/m", 1e-3), "Ku": ("kJ/m³", 1e-3), "T": ("K", 1.0),
-         "period": ("nm", 1e9)}  # fmt: skip
+UNITS = {"A": ("pJ/m", 1e12), "D": ("mJ/m²", 1e3), "Ms": ("kA/m", 1e-3), "Ku": ("kJ/m³", 1e-3),
+         "Di": ("mJ/m²", 1e3), "T": ("K", 1.0), "period": ("nm", 1e9)}  # fmt: skip
 COLUMNS = ("A", "D", "Ms", "period")
 METHODS = {"network": "network", "torque_balance": "torque\nbalance"}
 GREY = QColor(128, 128, 128)

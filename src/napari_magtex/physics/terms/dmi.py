@@ -39,3 +39,12 @@ class DMI(BondTerm):
         if unit_x:
             field[:, 1].addcmul_(D, z, value=unit_x)
             field[:, 2].addcmul_(D, ahead[:, 1] - behind[:, 1], value=-unit_x)
+
+
+class InterfacialDMI(DMI):
+    """Interfacial DMI beside a bulk one, told apart from it."""
+
+    name: ClassVar[str] = "interfacial_dmi"
+
+    def __init__(self, bonds: Sequence[Bond], D: Tensor, *, periodic: bool) -> None:
+        super().__init__(bonds, D, "interfacial", periodic=periodic)
