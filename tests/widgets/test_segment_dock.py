@@ -97,6 +97,28 @@ def test_a_texture_is_looked_at_cell_by_cell_and_tells_its_charges(person) -> No
     assert dock.results()[0].rows.charge.to_numpy() == pytest.approx([-2], abs=0.1)  # the film's is that of the nearest
 
 
+def test_charts_are_those_of_the_frame_shown(person) -> None:
+    dock = person.opens()
+    dock.viewer.add_image(person.frame(), scale=(50, 50), units=("nm", "nm"), name="frame")
+    person.runs(dock)
+    answer = dock.answer
+    answer.charts.setCurrentWidget(answer.diameters)
+    answer.draw()
+    assert sum(bar.get_height() for bar in answer.diameters.axes.patches) == 20
+    assert answer.diameters.axes.get_xlabel() == "diameter (nm)"
+    answer.charts.setCurrentWidget(answer.pairs)
+    curve = answer.pairs.axes.lines[-1]
+    assert curve.get_xdata()[np.argmax(curve.get_ydata())] == pytest.approx(30 * 50, abs=80)
+    assert answer.pairs.axes.get_xlabel() == "distance r (nm)"
+    assert not answer.charts.isTabVisible(2)
+    for _ in range(19):
+        dock.view.choose(dock.view.table.label(0))
+        dock.remove()
+        person.waits(dock)
+    answer.draw()
+    assert "two skyrmions or more" in answer.pairs.axes.texts[0].get_text()
+
+
 # ---- stacks
 
 

@@ -50,9 +50,10 @@ class SegmentDock(Dock):
         self.overlay: Overlay | None = None
         self.counted: dict[int, list[Counted]] = {}  # of each frame, its regions in turn
         self._ask(NetworkChoice(model, "segmenter", none=NO_NETWORK))
-        tools = button_row({"Draw a new one": self.draw_new, "Erase": self.erase, "Remove this one": self.remove})
+        tools = button_row({"Draw new": self.draw_new, "Erase": self.erase, "Remove": self.remove})
         tools.setToolTip("Correct by hand, also with napari's own tools: table, summary and charts follow")
         self.region, self.answer = Choice(), SkyrmionAnswer(self.viewer, tools)
+        self.form.setMinimumWidth(self.answer.minimumSizeHint().width())  # the answer is hidden until there is one
         self.view = self.answer.view
         for widget in (self.region, self.answer, self.save_row("csv", "json", "tif")):
             self.column.addWidget(widget)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_magtex.segment.counted import Counted
 
+TALLEST = 320  # pixels of the charts: what is left is the table's
 MOMENT = 100  # ms until charts follow: drawing them takes as long as all else together
 UNTOLD = "This frame is not segmented."
 
@@ -41,6 +42,7 @@ class SkyrmionAnswer(QWidget):
         self.pairs, self.diameters, self.track = PairChart(viewer), DiameterChart(viewer), CountTrack(viewer)
         self.quantity, self.against = Choice({name: name for name in QUANTITIES}), SeriesChoice()
         self.charts = QTabWidget()
+        self.charts.setMaximumHeight(TALLEST)
         self.charts.addTab(self.diameters, "Diameters")
         self.charts.addTab(self.pairs, "g(r)")
         self._stack = QWidget()
@@ -52,7 +54,7 @@ class SkyrmionAnswer(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for widget in (self.summary, self.scale, self.view, tools, self.charts, self.remarks):
-            column.addWidget(widget)
+            column.addWidget(widget, stretch=1 if widget is self.view else 0)
 
         self._counted: Counted | None = None
         self._of_stack: Mapping[int, Counted] = {}

@@ -37,7 +37,6 @@ class PairChart(ThemedCanvas):
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer, height=HEIGHT)
-        self.setMaximumHeight(HEIGHT + 60)
         self._counted: Counted | None = None
         self._redraw()
 
@@ -66,7 +65,6 @@ class DiameterChart(ThemedCanvas):
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer, height=HEIGHT)
-        self.setMaximumHeight(HEIGHT + 60)
         self._counted: Counted | None = None
         self._redraw()
 
@@ -93,7 +91,6 @@ class CountTrack(ThemedCanvas):
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer, height=HEIGHT)
-        self.setMaximumHeight(HEIGHT + 60)
         self._told: dict[int, Mapping[str, Any]] = {}
         self._quantity, self._frame = next(iter(QUANTITIES)), 0
         self._series: Series | None = None
