@@ -187,3 +187,107 @@ def test_ctrl_c_keeps_the_frames_that_are_finished(folder, magtex, monkeypatch):
     assert "stopped" in err
     assert tifffile.imread(folder / "found" / "stack_labels.tif").shape == (120, 160)
     assert set(pd.read_csv(folder / "found" / "skyrmions.csv").frame) == {0}
+
+
+TIMES = 12  # frames of a series
+
+
+@pytest.fixture
+def series(folder):
+    """A stack of skyrmions that go 1.5 pixels to the right and half a pixel up in each frame."""
+    inner = [(y, x) for y, x in PLACES if 20 < y < 110 and x < 120]
+    shifted = [[(y - 0.5 * t, x + 1.5 * t) for y, x in inner] for t in range(TIMES)]
+    tifffile.imwrite(folder / "series.tif", np.stack([frame(places, seed=t) for t, places in enumerate(shifted)]))
+    return len(inner)
+
+
+def test_tracks_are_written_only_when_asked_for(folder, series, magtex):
+    magtex("segment", "--method", "threshold", "series.tif", "--out", "found")
+    assert {path.name for path in (folder / "found").iterdir()} == {
+        "series_labels.tif", "skyrmions.csv", "radial.csv", "skyrmions.json"}  # fmt: skip
+
+
+def test_a_stack_is_followed_and_its_motion_told(folder, series, magtex):
+    code, out, err = magtex(
+        "segment", "--method", "threshold", "series.tif", "--out", "found", "--pixel-size", "100",
+        "--tracks", "--interval", "0.5", "--drive", "0",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    tracks = pd.read_csv(folder / "found" / "tracks.csv")
+    assert list(tracks.columns) == ["file", "track", "frame", "x_px", "y_px", "x_nm", "y_nm", "t_s", "label"]
+    assert tracks.groupby("track")["frame"].agg(list).tolist() == [list(range(TIMES))] * series
+    assert np.allclose(tracks.x_nm, 100 * tracks.x_px)
+    assert np.allclose(tracks.t_s, 0.5 * tracks.frame)
+    skyrmions = pd.read_csv(folder / "found" / "skyrmions.csv")
+    joined = tracks.merge(skyrmions, on=["file", "frame", "label"])
+    assert len(joined) == len(tracks)
+    assert np.allclose(joined.x_px_x, joined.x_px_y)
+    (motion,) = json.loads((folder / "found" / "motion.json").read_text())
+    assert (motion["file"], motion["frames"], motion["tracks"]) == ("series.tif", TIMES, series)
+    assert motion["interval_s"] == 0.5
+    assert motion["velocity"]["unit"] == "um/s"
+    assert motion["velocity"]["x"] == pytest.approx(0.3, rel=0.1)
+    assert motion["velocity"]["y"] == pytest.approx(0.1, rel=0.3)  # up
+    assert motion["hall_angle"]["value"] == pytest.approx(18.4, abs=5)  # counter-clockwise from the drive
+    assert motion["D"]["unit"] == "um^2/s"
+    assert motion["settings"]["segmented_by"] == "threshold"
+    row = pd.read_csv(folder / "found" / "motion.csv").iloc[0]
+    assert row.hall_angle_value == pytest.approx(motion["hall_angle"]["value"])
+    msd = pd.read_csv(folder / "found" / "msd.csv")
+    assert msd.lag.tolist() == list(range(1, 11))
+    assert msd.msd.iloc[-1] == pytest.approx((10 * 0.1) ** 2 * (1.5**2 + 0.5**2), rel=0.1)
+    assert "Hall angle" in out
+
+
+def test_a_radius_that_is_too_small_breaks_tracks(folder, series, magtex):
+    magtex("segment", "--method", "threshold", "series.tif", "--out", "found", "--tracks", "--search-radius", "0.1")
+    assert pd.read_csv(folder / "found" / "tracks.csv").track.max() > 2 * series
+
+
+def test_the_drift_of_the_stage_can_be_taken_out(folder, series, magtex):
+    code, _, _ = magtex(
+        "segment", "--method", "threshold", "series.tif", "--out", "found", "--tracks", "--subtract-drift"
+    )
+    assert code == 0
+    (motion,) = json.loads((folder / "found" / "motion.json").read_text())
+    assert motion["velocity"]["x"] is None
+    assert motion["stage_drift"]["x"] == pytest.approx(1.5, rel=0.1)
+    assert motion["stage_drift"]["unit"] == "px/frame"
+
+
+def test_spins_are_snapshots_and_frames_are_not(folder, series, magtex):
+    m = uniform_start(1, (64, 64), (0.0, 0.0, 1.0))[0]
+    paint_skyrmion(m, (30.0, 30.0), 7.0, 2.0, helicity=0.0, lattice=Lattice.SQUARE)
+    write_ovf(folder / "spins.ovf", SpinTexture.from_layer(m.permute(1, 2, 0).numpy(), cell=(1e-9, 2e-9, 2e-9)))
+    magtex("segment", "--method", "threshold", "spins.ovf", "series.tif", "--out", "found", "--tracks")
+    motions = json.loads((folder / "found" / "motion.json").read_text())
+    assert [motion["settings"]["exposure"] for motion in motions] == [0, 1]
+
+
+def test_what_shows_no_motion_is_answered(folder, magtex):
+    code, out, err = magtex("segment", "--method", "threshold", "many.png", "--out", "found", "--tracks")
+    assert (code, err) == (0, "")
+    (motion,) = json.loads((folder / "found" / "motion.json").read_text())
+    assert motion["D"] == {"value": None, "error": None, "unit": "px^2/frame"}
+    assert motion["notes"][-1] == "one frame shows no motion"
+    assert "one frame shows no motion" in out
+
+
+def test_an_input_that_cannot_be_followed_is_told_and_still_counted(folder, series, magtex):
+    code, _, err = magtex(
+        "segment", "--method", "threshold", "many.png", "series.tif", "--out", "found", "--tracks",
+        "--subtract-drift", "--pixel-size", "100",
+    )  # fmt: skip
+    assert code == 1
+    assert err.startswith("many.png: a drift of the stage shows where two frames in turn show the same two skyrmions")
+    assert set(pd.read_csv(folder / "found" / "skyrmions.csv").file) == {"many.png", "series.tif"}
+    assert set(pd.read_csv(folder / "found" / "tracks.csv").file) == {"series.tif"}
+
+
+@pytest.mark.parametrize("options", [["--interval", "-1", "--tracks"], ["--drive", "up", "--tracks"],
+                                     ["--memory", "-1", "--tracks"], ["--drive", "30"], ["--subtract-drift"],
+                                     ["--exposure", "2", "--tracks"]])  # fmt: skip
+def test_options_of_tracks_that_make_no_sense_are_bad_usage(folder, magtex, options):
+    code, _, err = magtex("segment", "many.png", "--out", "found", *options)
+    assert code == 2
+    assert options[0] in err

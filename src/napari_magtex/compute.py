@@ -103,6 +103,19 @@ def drain(work: Iterator[Progress | Answer], report: Callable[[Progress], None] 
     return answer
 
 
+def passed_on(work: Iterator[Progress | Answer]) -> Generator[Progress, None, Answer]:
+    """Pass on the progress of a computation that another one waits for (``yield from``), and return its answer."""
+    answer: Answer | None = None
+    for step in work:
+        if isinstance(step, Progress):
+            yield step
+        else:
+            answer = step
+    if answer is None:
+        raise RuntimeError("a long computation ended without an answer")
+    return answer
+
+
 def cache_folder() -> Path:
     """Return the folder for data sets and checkpoints: ``${XDG_CACHE_HOME:-~/.cache}/napari-magtex``."""
     import platformdirs

@@ -15,6 +15,8 @@ from napari_magtex.compute import Progress
 from napari_magtex.errors import MagtexError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_magtex.results import Result
 
 Report = Callable[[Progress], None]
@@ -112,8 +114,8 @@ def gather(paths: Sequence[str], outcomes: Callable[[Report], Iterator[Outcome[R
     return answered, STOPPED if stopped else int(bool(complaints))
 
 
-def finish(results: Sequence[Result], code: int, json: Path | None, csv: Path | None) -> None:
-    """Write the files asked for and leave with the exit code, 1 where a file cannot be written."""
+def write_results(results: Sequence[Result], code: int, json: Path | None, csv: Path | None) -> int:
+    """Write the files asked for; return the exit code, at least 1 where a file cannot be written."""
     from napari_magtex.results import write_csv, write_json
 
     for path, write in ((json, write_json), (csv, write_csv)):
@@ -124,7 +126,24 @@ def finish(results: Sequence[Result], code: int, json: Path | None, csv: Path | 
         except OSError as error:
             fail(path, MagtexError(f"cannot be written ({error.strerror})"))
             code = code or 1
-    if code:
+    return code
+
+
+def write_table(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Path) -> int:
+    """Write the rows of all frames as CSV; return the exit code, 1 where it cannot be written."""
+    from napari_magtex.segment.saving import write_rows
+
+    try:
+        write_rows(parts, columns, path)
+    except OSError as error:
+        fail(path, MagtexError(f"cannot be written ({error.strerror})"))
+        return 1
+    return 0
+
+
+def finish(results: Sequence[Result], code: int, json: Path | None, csv: Path | None) -> None:
+    """Write the files asked for and leave with the exit code, 1 where a file cannot be written."""
+    if code := write_results(results, code, json, csv):
         raise typer.Exit(code)
 
 

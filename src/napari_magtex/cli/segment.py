@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_magtex.cli import tables
-from napari_magtex.cli.console import STOPPED, Report, answer_each, fail, finish, show
-from napari_magtex.cli.options import DeviceOption, Paths, Rois, positive, usable
+from napari_magtex.cli.console import STOPPED, Report, answer_each, finish, show, write_table
+from napari_magtex.cli.motion import Followed, Stack
+from napari_magtex.cli.options import DeviceOption, Paths, Rois, number, positive, usable
 from napari_magtex.compute import Device, Progress
 from napari_magtex.errors import MagtexError
 from napari_magtex.segment.kinds import Method, Polarity
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from napari_magtex.segment.counted import Counted
 
 
@@ -39,13 +37,46 @@ def segment(
         float | None, typer.Option(parser=positive, metavar="NM", help="Where the file does not tell it.")
     ] = None,
     device: DeviceOption = Device.AUTO,
+    tracks: Annotated[bool, typer.Option("--tracks", help="Follow skyrmions through the frames of each PATH.")] = False,
+    interval: Annotated[
+        float | None, typer.Option(parser=positive, metavar="S", help="Of --tracks: seconds between frames.")
+    ] = None,
+    drive: Annotated[
+        float | None,
+        typer.Option(
+            parser=number, metavar="DEG", help="Of --tracks: where the drive points, counter-clockwise from x."
+        ),
+    ] = None,
+    search_radius: Annotated[
+        float | None, typer.Option(parser=positive, metavar="PX", help="Of --tracks: the longest step.")
+    ] = None,
+    memory: Annotated[
+        int | None, typer.Option(min=0, metavar="FRAMES", help="Of --tracks: how long one may be missed; default 1.")
+    ] = None,
+    exposure: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Of --tracks: share of the interval that the shutter is open; default 1."),
+    ] = None,
+    subtract_drift: Annotated[
+        bool, typer.Option("--subtract-drift", help="Of --tracks: take the mean motion for the stage's.")
+    ] = False,
 ) -> None:
     """Find, count and measure the skyrmions of frames and textures; of a texture their charges too.
 
     DIR gets <stem>_labels.tif for each PATH, skyrmions.csv with a row for each skyrmion, radial.csv with g(r), and
-    skyrmions.json with an object for each frame.
+    skyrmions.json with an object for each frame. With --tracks also tracks.csv, msd.csv with mean squared
+    displacements, and motion.csv and motion.json with diffusion constant, drift and Hall angle of each PATH.
     """
     usable(device)
+    followed = Followed.asked(
+        tracks,
+        interval=interval,
+        drive=drive,
+        radius=search_radius,
+        memory=memory,
+        exposure=exposure,
+        subtract_drift=subtract_drift,
+    )
     from napari_magtex.errors import ModelUnavailable
     from napari_magtex.segment.predict import Settings, find_segmenter
 
@@ -69,16 +100,24 @@ def segment(
         size = None if pixel_size is None else pixel_size * 1e-9
         inputs = open_inputs(path, pixel_size=size)
         counted: list[Counted] = []
+        stack = Stack()
         try:
             with label_image(labels_path(out, path, taken)) as write:
                 for number, found in enumerate(inputs):
-                    frame = count_frame(*polar(found.picture, found.texture), roi or [None], segmenter, settings)
+                    picture, texture = polar(found.picture, found.texture)
+                    frame = count_frame(picture, texture, roi or [None], segmenter, settings)
                     write(frame.labels)
                     counted.extend(frame.counted)
+                    if followed:
+                        stack.add(frame.labels, [one.provenance for one in frame.counted], picture.pixel_size)
                     report(Progress(number + 1, len(inputs), path))
         except KeyboardInterrupt:  # the frames that are finished are kept
             interrupted.extend(counted)
+            if followed:
+                followed.add(path, stack, report)
             raise
+        if followed:
+            followed.add(path, stack, report)
         return counted
 
     counted, code = answer_each(paths, answer)
@@ -89,6 +128,8 @@ def segment(
 
         code = write_table([one.rows for one in counted], COLUMNS, out / "skyrmions.csv") or code
         code = write_table([one.radial for one in counted], RADIAL_COLUMNS, out / "radial.csv") or code
+        if followed:
+            code = followed.write(out, code)
         finish(counted, code, out / "skyrmions.json", None)
     raise typer.Exit(code)
 
@@ -99,15 +140,3 @@ def labels_path(folder: Path, path: str, taken: Counter[str]) -> Path:
     taken[stem] += 1
     again = f"_{taken[stem]}" if taken[stem] > 1 else ""
     return folder / f"{stem}{again}_labels.tif"
-
-
-def write_table(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Path) -> int:
-    """Write the rows of all frames as CSV; return the exit code, 1 where it cannot be written."""
-    from napari_magtex.segment.saving import write_rows
-
-    try:
-        write_rows(parts, columns, path)
-    except OSError as error:
-        fail(path, MagtexError(f"cannot be written ({error.strerror})"))
-        return 1
-    return 0

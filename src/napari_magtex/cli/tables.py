@@ -9,6 +9,7 @@ from napari_magtex.states.definitions import State
 if TYPE_CHECKING:
     from napari_magtex.results import Estimate, Provenance, Quantity, Verdict
     from napari_magtex.segment.counted import Counted
+    from napari_magtex.segment.motion import Motion
 
 VERDICTS = ("file", "frame", "roi", "contrast", "state", "probability", "90 % set", "remark")
 ESTIMATES = ("file", "frame", "roi", "method", "A (pJ/m)", "D (mJ/m2)", "Ms (MA/m)", "period (nm)", "remark")
@@ -16,6 +17,7 @@ SEGMENTATIONS = (
     "file", "frame", "roi", "skyrmions", "radius", "nearest", "density (1/um2)", "|psi6|", "5 | 7", "look", "method",
     "remark",
 )  # fmt: skip
+MOTIONS = ("file", "roi", "tracks", "mean length", "D", "sigma", "speed", "direction", "Hall angle", "remark")
 REMARKS = {"state": "", "no_contrast": "nothing magnetic shows in this contrast", "out_of_range": "out of range"}
 
 
@@ -75,6 +77,16 @@ def segmentation_row(counted: Counted) -> list[str]:
         told["method"],
         "; ".join([*told["notes"], *([] if charge is None else [f"charge {charge:.3g}"])]),
     ]
+
+
+def motion_row(motion: Motion) -> list[str]:
+    """Return the cells of `MOTIONS`."""
+    where = motion.provenance
+    length = "" if motion.mean_length is None else f"{motion.mean_length:.3g} of {motion.frames}"
+    hall = "no drive given" if where.settings["drive_deg"] is None else str(motion.hall_angle)
+    told = [str(one) for one in (motion.D, motion.sigma, motion.speed, motion.direction)]
+    roi = ",".join(map(str, where.roi)) if where.roi else ""
+    return [where.file, roi, str(motion.tracks), length, *told, hall, "; ".join(motion.notes)]
 
 
 def _doubts(estimate: Estimate) -> str:

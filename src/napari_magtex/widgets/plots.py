@@ -51,14 +51,15 @@ class ThemedCanvas(FigureCanvasQTAgg):
     def paint(self) -> None:
         """Draw the content on cleared axes; subclasses know what."""
 
-    def dress(self) -> None:
-        """Bring labels and legend to the theme, the legend above the axes: for what other rooms draw."""
+    def dress(self, *, columns: int = 1) -> None:
+        """Bring labels and legend to the theme, the legend above the axes, of so many columns; 0: without one."""
         text = self.colours["text"]
         for axis in (self.axes.xaxis, self.axes.yaxis):
             axis.label.set_color(text)
             axis.label.set_fontsize(FONT_SIZE)
         look = {"frameon": False, "labelcolor": text, "fontsize": FONT_SIZE}
-        self.axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), **look)
+        if columns:
+            self.axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), ncols=columns, **look)
 
     @property
     def colours(self) -> dict[str, str]:

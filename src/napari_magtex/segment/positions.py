@@ -1,0 +1,64 @@
+"""Where skyrmions are in the label images of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_magtex.compute import Progress
+
+POSITION_COLUMNS = ("frame", "label", "x_px", "y_px", "cut")
+"""Of positions; those of `Measurements` do as well."""
+
+_REPORTS = 50  # of progress
+
+
+def positions_of(labels: NDArray[Any], frame: int) -> pd.DataFrame:
+    """Return where the skyrmions of a label image (ny, nx) are, with `POSITION_COLUMNS`.
+
+    A frame with one number alone is taken for a mask: every piece of it counts. ``cut`` are those at the picture's
+    edge: the centre of what is seen of them moves otherwise than they do.
+    """
+    inside = np.flatnonzero(labels != 0)
+    y, x = np.divmod(inside, labels.shape[1])
+    numbers, which = np.unique(labels.ravel()[inside], return_inverse=True)
+    if len(numbers) == 1:
+        from scipy.ndimage import label
+
+        pieces, _ = label(labels != 0, structure=np.ones((3, 3)))
+        numbers, which = np.unique(pieces.ravel()[inside], return_inverse=True)
+    area = np.bincount(which, minlength=len(numbers))
+    at_edge = (y == 0) | (x == 0) | (y == labels.shape[0] - 1) | (x == labels.shape[1] - 1)
+    return pd.DataFrame(
+        {
+            "frame": frame,
+            "label": numbers.astype(np.int64),
+            "x_px": np.bincount(which, x, minlength=len(numbers)) / area,
+            "y_px": np.bincount(which, y, minlength=len(numbers)) / area,
+            "cut": np.bincount(which, at_edge, minlength=len(numbers)) > 0,
+        }
+    )
+
+
+def positions_in(stack: Iterable[NDArray[Any]], total: int) -> Iterator[Progress | pd.DataFrame]:
+    """Find the skyrmions of label images (ny, nx), frame by frame.
+
+    Yields
+    ------
+    Progress, and last the positions in all of them.
+    """
+    found = []
+    for frame, labels in enumerate(stack):
+        found.append(positions_of(labels, frame))
+        if is_told(frame, total):
+            yield Progress(frame + 1, total, "locating")
+    yield pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(POSITION_COLUMNS))
+
+
+def is_told(frame: int, frames: int) -> bool:
+    """Whether a frame's progress is told: it takes a millisecond, and to show it in a window ten."""
+    return frame % max(1, frames // _REPORTS) == 0

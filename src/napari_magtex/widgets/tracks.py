@@ -1,0 +1,272 @@
+"""The dock Track skyrmions: a stack of labels as tracks, how skyrmions diffuse and drift, and plots of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels, Shapes
+from napari.layers import Tracks as TracksLayer
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QSpinBox, QWidget
+
+from napari_magtex.compute import Progress, passed_on
+from napari_magtex.contributions import METADATA_KEY
+from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
+from napari_magtex.picture import Contrast
+from napari_magtex.results import Provenance, write_text
+from napari_magtex.segment.motion import Motion, MotionSettings, motion_of
+from napari_magtex.segment.positions import positions_in
+from napari_magtex.segment.tracks import Tracks, TrackSettings, follow
+from napari_magtex.widgets.choices import Choice, LayerChoice
+from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
+from napari_magtex.widgets.editors import Numbers
+from napari_magtex.widgets.layers import pixel_size_of, placed_on
+from napari_magtex.widgets.track_charts import COLOUR_MAP, SERIES, History, HistoryChart, SpreadingChart, history_of
+from napari_magtex.widgets.track_layers import LabelsChoice, drive_of, interval_of, shown_rows, stack_of
+from napari_magtex.widgets.worker import tell
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+TRACK, SPEED = "track_id", "speed"
+COLOURS = {"Track": TRACK, "Speed": SPEED}
+TABLES = {"Save tracks": "tracks.csv", "Save MSD": "msd.csv"}
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What came out of a stack of labels."""
+
+    labels: Labels
+    tracks: Tracks
+    motion: Motion
+    history: History
+
+
+class TracksDock(Dock):
+    """Follows the skyrmions of a stack of labels, and tells how they move.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers it follows.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer, "Track skyrmions")
+        self.answer: Answer | None = None
+        self.layer: TracksLayer | None = None
+        self._told_interval = ""  # by the layer chosen
+        self.labels = LabelsChoice(self.viewer)
+        self.interval, self.radius = Numbers("s"), Numbers("px")
+        self.memory, self.exposure = QSpinBox(), QSpinBox()
+        self.subtract = QCheckBox("Take the mean motion for the stage's drift")
+        self.drive = LayerChoice(self.viewer, Shapes, none="None drawn")
+        self.colour = Choice(COLOURS)
+        self.ask(self._question())
+
+        self.figures, self.remark = wrapped_label(), wrapped_label()
+        self.spreading, self.history = SpreadingChart(self.viewer), HistoryChart(self.viewer)
+        self.series = Choice(SERIES)
+        self.saving, self.tables = self.save_row("csv", "json"), button_row(
+            {caption: partial(self._ask_for_table, name) for caption, name in TABLES.items()}
+        )  # fmt: skip
+        for widget in (self.figures, self.spreading, self.series, self.history, self.remark, self.saving, self.tables):
+            self.column.addWidget(widget)
+        self.column.addStretch()
+        self.labels.currentIndexChanged.connect(self._on_labels)
+        self.series.currentIndexChanged.connect(self._show_history)
+        self.colour.currentIndexChanged.connect(self._on_colour)
+        self.viewer.dims.events.point.connect(self._on_slider)
+        self._on_labels()
+        self._show()
+
+    def _question(self) -> QWidget:
+        question = QWidget()
+        rows = QFormLayout(question)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.labels.setToolTip("A stack of label images, frame by frame; their numbers need not agree between frames")
+        self.interval.lines[0].setPlaceholderText("unknown: told per frame")
+        self.radius.lines[0].setPlaceholderText("auto")
+        self.radius.setToolTip("The longest step between frames; auto: half the usual way to the nearest neighbour")
+        self.memory.setRange(0, 1000)
+        self.memory.setValue(TrackSettings.memory)
+        self.memory.setToolTip("For so many frames a skyrmion may be missed and is still the same afterwards")
+        self.exposure.setRange(0, 100)
+        self.exposure.setValue(round(100 * MotionSettings.exposure))
+        self.exposure.setSuffix(" % of the interval")
+        self.exposure.setToolTip("How long the shutter is open; 0 for snapshots. The localisation error hangs on it")
+        self.drive.setToolTip("A line from its first to its last point, in the direction of the current or force")
+        for caption, field in (
+            ("Labels", self.labels),
+            ("Interval", self.interval),
+            ("Search radius", self.radius),
+            ("Frames missed", self.memory),
+            ("Exposure", self.exposure),
+            ("Stage", self.subtract),
+            ("Drive", self.drive),
+            ("Colour by", self.colour),
+        ):
+            rows.addRow(caption, field)
+        return question
+
+    def _on_labels(self, _index: int = 0) -> None:
+        """Take over what the layer knows of the time between frames; else what a person typed stays."""
+        line, labels = self.interval.lines[0], self.labels.value
+        interval = interval_of(labels) if labels is not None else None
+        if interval is not None:
+            self.interval.value = interval
+        elif line.text() == self._told_interval:
+            line.clear()
+        self._told_interval = line.text() if interval is not None else ""
+
+    # ---- computing
+
+    def prepare(self) -> Iterator[Any]:
+        """Read the form; tracks and motion follow."""
+        labels = self.labels.value
+        if labels is None:
+            raise UnusablePicture("no labels layer is open: segment a stack first, or draw labels in it")
+        stack = stack_of(labels)
+        radius, interval = (
+            _typed(field, name) for field, name in ((self.radius, "search radius"), (self.interval, "interval"))
+        )
+        following = TrackSettings(radius, self.memory.value(), interval)
+        drive = None
+        if self.drive.value is not None:
+            drive = drive_of(self.drive.value, labels, self.viewer.dims.units)
+        moving = MotionSettings(self.exposure.value() / 100, drive, self.subtract.isChecked())
+        return _followed(labels, stack, following, moving)
+
+    def take(self, answer: Answer) -> None:
+        """Show tracks and motion."""
+        self.answer = answer
+        self.layer = self._add_tracks(answer)
+        self._show()
+
+    def results(self) -> list[Motion]:
+        """Return the motion."""
+        return [self._told().motion]
+
+    def _told(self) -> Answer:
+        if self.answer is None:
+            raise UnusablePicture("nothing is tracked yet: press Track skyrmions first")
+        return self.answer
+
+    def save_table(self, name: str, path: str | Path) -> None:
+        """Write the tracks, or the mean squared displacements, as CSV."""
+        told, path = self._told(), Path(path)
+        table = told.tracks.rows() if name == TABLES["Save tracks"] else told.motion.msd_rows()
+        try:
+            write_text(path, table.to_csv(index=False))
+        except OSError as error:
+            raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
+
+    def _ask_for_table(self, name: str, _checked: bool = False) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save CSV", name, "*.csv")
+        if path:
+            try:
+                self.save_table(name, path if Path(path).suffix else f"{path}.csv")
+            except MagtexError as error:
+                tell(error)
+
+    # ---- showing
+
+    def _add_tracks(self, answer: Answer) -> TracksLayer:
+        """Lay the tracks over their labels."""
+        rows, speed = shown_rows(answer.tracks)
+        layer = TracksLayer(
+            rows,
+            name=f"tracks: {answer.labels.name}",
+            features={SPEED: speed},
+            color_by=self.colour.value,
+            colormap=COLOUR_MAP,
+            blending="translucent",  # what is added to a bright frame is white
+            tail_length=answer.tracks.frames,
+            **placed_on(answer.labels),
+        )
+        return self.add_layer(layer)
+
+    def _on_colour(self, _index: int = 0) -> None:
+        if self.layer is not None:
+            self.layer.color_by = self.colour.value
+
+    def _show(self) -> None:
+        answer = self.answer
+        for widget in (self.figures, self.spreading, self.series, self.history, self.remark, self.saving, self.tables):
+            widget.setVisible(answer is not None)
+        if answer is None:
+            return
+        self.figures.setText(figures(answer.motion))
+        self.remark.setText("<br>".join(f"{note[0].upper()}{note[1:]}." for note in answer.motion.notes))
+        self.spreading.show_motion(answer.motion)
+        self._show_history()
+
+    def _show_history(self, _index: int = 0) -> None:
+        if self.answer is not None:
+            self.history.show_history(self.answer.history, self.answer.motion, self.series.value)
+            self._on_slider()
+
+    def _on_slider(self, _event: Any = None) -> None:
+        if self.answer is not None:
+            place = self.answer.labels.world_to_data(self.viewer.dims.point)[0]
+            self.history.show_frame(int(np.clip(round(float(place)), 0, self.answer.tracks.frames - 1)))
+
+
+def figures(motion: Motion) -> str:
+    """Return a table in rich text of what was found."""
+    length = (
+        "" if motion.mean_length is None else f", {motion.mean_length:.3g} of {motion.frames} frames long on average"
+    )
+    radius = f"{motion.provenance.settings['radius_px']:.3g} px"
+    rows = {
+        "Tracks": f"{motion.tracks}{length} (search radius {radius})",
+        "Diffusion constant": str(motion.D),
+        "Localisation error": str(motion.sigma),
+    }
+    drive = motion.provenance.settings["drive_deg"]
+    if motion.stage_drift[0].value is not None:
+        rows["Stage drift"] = "; ".join(f"{axis} {v}" for axis, v in zip("xy", motion.stage_drift, strict=True))
+    else:
+        rows["Velocity"] = "; ".join(f"{axis} {v}" for axis, v in zip("xy", motion.velocity, strict=True))
+        rows["Speed"] = str(motion.speed)
+        rows["Direction"] = f"{motion.direction}" + " from x" * (motion.direction.value is not None)
+    if drive is not None:
+        rows["Hall angle"] = f"{motion.hall_angle}, drive at {drive:.3g}°"
+    cells = "".join(f"<tr><td>{caption}</td><td>{text}</td></tr>" for caption, text in rows.items())
+    return f"<table cellpadding='3'>{cells}</table>"
+
+
+def _typed(field: Numbers, name: str) -> float | None:
+    """Return what was typed into a field; None where nothing was."""
+    value = field.value
+    if isinstance(value, str):
+        if value.strip():
+            raise MagtexError(f"the {name} {value!r} is no number: type one, or leave it empty")
+        return None
+    return float(value)
+
+
+def _followed(
+    labels: Labels, stack: Sequence[NDArray[Any]], following: TrackSettings, moving: MotionSettings
+) -> Iterator[Progress | Answer]:
+    """Locate, follow and measure."""
+    said = labels.metadata.get(METADATA_KEY)
+    named = said.get("contrast") if isinstance(said, dict) else None
+    contrast = Contrast(named) if named in set(Contrast) else Contrast.KERR
+    provenance = Provenance(str(labels.source.path or labels.name), 0, contrast, None, "", "")
+    frames, pixel = len(stack), pixel_size_of(labels)
+    positions = yield from passed_on(positions_in((np.asarray(frame) for frame in stack), frames))
+    tracks = yield from passed_on(follow(positions, provenance, frames=frames, pixel_size=pixel, settings=following))
+    if not tracks.count:
+        raise Unsuitable(
+            f"none of the {frames} frames of {labels.name} shows a whole skyrmion: segment the stack first"
+        )
+    motion = yield from passed_on(motion_of(tracks, moving))
+    yield Answer(labels, tracks, motion, history_of(tracks, motion))

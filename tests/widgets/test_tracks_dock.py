@@ -1,0 +1,340 @@
+"""The dock Track skyrmions in a real viewer, on labels whose motion is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.layers import Tracks as TracksLayer
+from napari.utils.notifications import notification_manager
+from numpy.typing import NDArray
+
+from napari_magtex.errors import BadRegion, MagtexError
+from napari_magtex.segment.tracks import TRACK_COLUMNS
+from napari_magtex.widgets.choices import RESULT_KEY
+from napari_magtex.widgets.track_charts import COMMON, EACH, MOST_LINES, NUMBER
+from napari_magtex.widgets.track_layers import drive_of
+from napari_magtex.widgets.tracks import SPEED, TRACK, TracksDock
+
+FRAMES, PLACES = 15, [(y, x) for y in (30, 60, 90) for x in (25, 55, 85, 115)]
+
+
+def moving(velocity=(-0.5, 1.5), places=PLACES, frames=FRAMES, seed=0) -> NDArray[np.int32]:
+    """Return label images (t, 120, 160) of discs that move by so many pixels y, x a frame, numbered at random."""
+    rng = np.random.default_rng(seed)
+    y, x = np.ogrid[:120, :160]
+    stack = np.zeros((frames, 120, 160), np.int32)
+    for t in range(frames):
+        for number, place in zip(rng.permutation(len(places)) + 1, places, strict=True):
+            row, column = np.array(place) + t * np.array(velocity) + rng.normal(0, 0.2, 2)
+            stack[t][(y - row) ** 2 + (x - column) ** 2 <= 36] = number
+    return stack
+
+
+@pytest.fixture
+def dock_in(make_napari_viewer):
+    def open_dock() -> TracksDock:
+        viewer = make_napari_viewer()
+        dock = TracksDock(viewer)
+        viewer.window.add_dock_widget(dock)
+        return dock
+
+    return open_dock
+
+
+def run(dock: TracksDock, qtbot: Any) -> None:
+    dock.runner.button.click()
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
+
+
+def last_notice() -> str:
+    return notification_manager.records[-1].message
+
+
+def test_tracks_lie_exactly_on_their_labels_wherever_they_are(dock_in, qtbot) -> None:
+    dock = dock_in()
+    labels = dock.viewer.add_labels(
+        moving(), name="found", scale=(0.5, 20, 30), translate=(3, 50, -20),
+        rotate=[[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]], units=("s", "nm", "nm"), axis_labels=("t", "y", "x"),
+    )  # fmt: skip
+    run(dock, qtbot)
+    layer = dock.viewer.layers["tracks: found"]
+    assert isinstance(layer, TracksLayer)
+    assert RESULT_KEY in layer.metadata
+    assert layer.data.shape == (len(PLACES) * FRAMES, 4)
+    assert (layer.units, layer.axis_labels) == (labels.units, labels.axis_labels)
+    for row in layer.data[::17]:
+        place = labels.world_to_data(layer.data_to_world(row[1:]))
+        np.testing.assert_allclose(place, row[1:], atol=1e-6)
+        assert labels.data[tuple(np.round(place).astype(int))] > 0
+    assert dock.viewer.layers.selection.active is labels
+    run(dock, qtbot)
+    assert sum(each.name == "tracks: found" for each in dock.viewer.layers) == 1
+
+
+def test_the_motion_is_told_in_micrometres_and_seconds(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(), name="found", scale=(0.5, 20, 20), units=("s", "nm", "nm"))
+    assert dock.interval.value == 0.5  # as the layer says
+    run(dock, qtbot)
+    (motion,) = dock.results()
+    assert motion.tracks == len(PLACES)
+    assert motion.velocity[0].value == pytest.approx(1.5 * 0.02 / 0.5, rel=0.05)
+    assert motion.velocity[1].value == pytest.approx(0.5 * 0.02 / 0.5, rel=0.1)  # up
+    said = dock.figures.text()
+    assert f"{len(PLACES)}, 15 of 15 frames long" in said
+    assert "µm²/s" in said
+    assert str(motion.direction) in said
+    assert "Hall angle" not in said
+    assert dock.spreading.axes.get_xlabel() == "lag (s)"
+    assert dock.spreading.axes.get_ylabel() == "MSD (µm²)"
+
+
+def test_the_interval_is_the_layers_or_what_was_typed(dock_in) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(frames=2), name="timed", scale=(40, 1, 1), units=("ms", "nm", "nm"))
+    assert dock.interval.value == 0.04
+    dock.viewer.add_labels(moving(frames=2), name="bare")
+    dock.labels.value = dock.viewer.layers["bare"]
+    assert dock.interval.value == ""
+    dock.interval.lines[0].setText("3")
+    dock.viewer.add_labels(moving(frames=2), name="bare too")
+    dock.labels.value = dock.viewer.layers["bare too"]
+    assert dock.interval.value == 3
+    dock.labels.value = dock.viewer.layers["timed"]
+    assert dock.interval.value == 0.04
+
+
+def test_without_units_all_is_told_in_pixels_and_frames(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(), name="found")
+    assert dock.interval.lines[0].text() == ""
+    run(dock, qtbot)
+    (motion,) = dock.results()
+    assert motion.D.unit == "px^2/frame"
+    assert motion.speed.value == pytest.approx(np.hypot(0.5, 1.5), rel=0.05)
+    assert dock.spreading.axes.get_xlabel() == "lag (frames)"
+    dock.interval.lines[0].setText("0.25")
+    run(dock, qtbot)
+    assert dock.results()[0].speed.unit == "px/s"
+    assert dock.results()[0].speed.value == pytest.approx(4 * motion.speed.value)
+
+
+def test_the_hall_angle_is_counted_from_the_line_that_is_drawn(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(), name="found", scale=(1, 20, 20), units=("pixel", "nm", "nm"))
+    dock.viewer.add_shapes([[[100, 10], [100, 3000]]], shape_type="line", units=("nm", "nm"), name="current")
+    dock.viewer.add_shapes([[[100, 3000], [100, 10]]], shape_type="line", units=("nm", "nm"), name="back")
+    dock.drive.value = dock.viewer.layers["current"]
+    run(dock, qtbot)
+    angle = np.degrees(np.arctan2(0.5, 1.5))
+    assert dock.results()[0].hall_angle.value == pytest.approx(angle, abs=2)  # up from a drive to the right: positive
+    assert "drive at 0°" in dock.figures.text()
+    dock.drive.value = dock.viewer.layers["back"]
+    run(dock, qtbot)
+    assert dock.results()[0].hall_angle.value == pytest.approx(angle - 180, abs=2)
+
+
+@pytest.mark.parametrize(("ends", "angle"), [
+    ([[50, 50], [50, 90]], 0), ([[50, 50], [10, 50]], 90), ([[50, 50], [90, 50]], -90), ([[50, 90], [50, 50]], 180),
+    ([[50, 50], [10, 90]], 45), ([[50, 50], [0, 0], [10, 90]], 45),
+])  # fmt: skip
+def test_a_drive_points_from_the_first_point_of_a_line_to_its_last(make_napari_viewer, ends, angle) -> None:
+    viewer = make_napari_viewer()
+    labels = viewer.add_labels(moving(frames=2))
+    shapes = viewer.add_shapes([ends], shape_type="line" if len(ends) == 2 else "path")
+    assert drive_of(shapes, labels, viewer.dims.units) == pytest.approx(angle)
+
+
+def test_a_drive_without_a_line_is_told(make_napari_viewer) -> None:
+    viewer = make_napari_viewer()
+    labels, shapes = viewer.add_labels(moving(frames=2)), viewer.add_shapes(None, name="drawn")
+    with pytest.raises(BadRegion, match="drawn holds no line"):
+        drive_of(shapes, labels, viewer.dims.units)
+    shapes.add([[5, 5], [5, 5]], shape_type="line")
+    with pytest.raises(BadRegion, match="begins where it ends"):
+        drive_of(shapes, labels, viewer.dims.units)
+
+
+def test_the_drift_of_the_stage_is_taken_out_where_asked(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(), name="found")
+    dock.subtract.setChecked(True)
+    run(dock, qtbot)
+    assert "Stage drift" in dock.figures.text()
+    assert "Velocity" not in dock.figures.text()
+    assert dock.results()[0].stage_drift[0].value == pytest.approx(1.5, rel=0.05)
+    assert max(way.max() for _, _, way in dock.answer.history.each) < 5
+
+
+def test_the_plots_follow_the_slider(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(), name="found", scale=(0.5, 1, 1), units=("s", "pixel", "pixel"))
+    run(dock, qtbot)
+    for what in (EACH, COMMON, NUMBER):
+        dock.series.value = what
+        dock.viewer.dims.set_point(0, 4.0)
+        assert list(dock.history.marker.get_xdata()) == [4.0, 4.0]
+        dock.viewer.dims.set_point(0, 1.5)
+        assert list(dock.history.marker.get_xdata()) == [1.5, 1.5]
+        assert dock.history.axes.get_xlabel() == "time (s)"
+    dock.series.value = COMMON
+    right, up = (line.get_ydata() for line in dock.history.axes.lines[:2])
+    assert right[-1] == pytest.approx(1.5 * (FRAMES - 1), rel=0.05)
+    assert up[-1] == pytest.approx(0.5 * (FRAMES - 1), rel=0.1)
+
+
+def test_only_so_many_tracks_are_drawn_as_can_be_told_apart(dock_in, qtbot) -> None:
+    dock = dock_in()
+    places = [(y, x) for y in range(8, 115, 14) for x in range(8, 155, 14)]
+    y, x = np.ogrid[:120, :160]
+    one = np.zeros((120, 160), np.int32)
+    for number, (row, column) in enumerate(places, start=1):
+        one[(y - row) ** 2 + (x - column) ** 2 <= 9] = number
+    dock.viewer.add_labels(np.stack([one] * 4), name="found")
+    run(dock, qtbot)
+    assert dock.results()[0].tracks == len(places) > MOST_LINES
+    assert len(dock.answer.history.each) == MOST_LINES
+
+
+def test_tracks_can_be_coloured_by_speed(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(velocity=(0, 3)), name="found")
+    run(dock, qtbot)
+    layer = dock.viewer.layers["tracks: found"]
+    assert layer.color_by == TRACK
+    dock.colour.value = SPEED
+    assert layer.color_by == SPEED
+    assert np.median(layer.features[SPEED]) == pytest.approx(3, abs=0.2)
+    run(dock, qtbot)
+    assert dock.viewer.layers["tracks: found"].color_by == SPEED
+
+
+def test_results_are_saved(dock_in, qtbot, tmp_path: Path) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(), name="found")
+    with pytest.raises(MagtexError, match="press Track skyrmions first"):
+        dock.save(tmp_path / "motion.json")
+    run(dock, qtbot)
+    dock.save(tmp_path / "motion.json")
+    dock.save(tmp_path / "motion.csv")
+    dock.save_table("tracks.csv", tmp_path / "tracks.csv")
+    dock.save_table("msd.csv", tmp_path / "msd.csv")
+    (record,) = json.loads((tmp_path / "motion.json").read_text())
+    assert (record["file"], record["tracks"]) == ("found", len(PLACES))
+    assert len(pd.read_csv(tmp_path / "motion.csv")) == 1
+    table = pd.read_csv(tmp_path / "tracks.csv")
+    assert tuple(table.columns) == TRACK_COLUMNS
+    assert len(table) == len(PLACES) * FRAMES
+    assert pd.read_csv(tmp_path / "msd.csv").lag.tolist() == list(range(1, 11))
+    with pytest.raises(MagtexError, match="cannot be written"):
+        dock.save_table("msd.csv", tmp_path / "motion.json" / "msd.csv")
+
+
+@pytest.mark.parametrize(("data", "says"), [
+    (moving()[0], "found has 2 axes: tracks need a stack"),
+    (moving()[None], "found has 4 axes"),
+    (moving()[:1], "found has one frame"),
+    (np.zeros((5, 40, 40), int), "none of the 5 frames of found shows a whole skyrmion"),
+])  # fmt: skip
+def test_labels_that_cannot_be_followed_are_told(dock_in, qtbot, data, says) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(data, name="found")
+    run(dock, qtbot)
+    assert says in last_notice()
+    assert dock.runner.button.isEnabled()
+    assert len(dock.viewer.layers) == 1
+
+
+def test_without_labels_the_person_is_told(dock_in) -> None:
+    dock = dock_in()
+    dock.runner.button.click()
+    assert "no labels layer is open" in last_notice()
+
+
+@pytest.mark.parametrize(("field", "text", "says"), [
+    ("interval", "-0.5", "above 0 s, not -0.5"), ("interval", "0", "above 0 s"), ("interval", "x", "'x' is no number"),
+    ("radius", "-3", "above 0 pixels"), ("radius", "wide", "search radius 'wide' is no number"),
+])  # fmt: skip
+def test_a_number_that_makes_no_sense_is_told(dock_in, field, text, says) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(), name="found")
+    getattr(dock, field).lines[0].setText(text)
+    dock.runner.button.click()
+    assert says in last_notice()
+    assert not dock.runner.running
+
+
+def test_empty_frames_end_tracks_and_are_no_error(dock_in, qtbot) -> None:
+    dock = dock_in()
+    stack = moving()
+    stack[5:8] = 0
+    dock.viewer.add_labels(stack, name="found")
+    dock.memory.setValue(0)
+    run(dock, qtbot)
+    assert dock.results()[0].tracks == 2 * len(PLACES)
+    dock.memory.setValue(3)
+    dock.radius.lines[0].setText("14")
+    run(dock, qtbot)
+    assert dock.results()[0].tracks == len(PLACES)
+
+
+def test_tracks_too_short_to_tell_anything_say_so(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(frames=2), name="found")
+    run(dock, qtbot)
+    assert "no skyrmion is followed through three frames in turn" in dock.remark.text().lower()
+    assert "not determined" in dock.figures.text()
+    assert "tracks: found" in dock.viewer.layers
+
+
+def test_the_layer_may_be_deleted_meanwhile(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(), name="found", scale=(1, 2, 2))
+    dock.runner.button.click()
+    dock.viewer.layers.remove("found")
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
+    assert list(dock.viewer.layers["tracks: found"].scale) == [1, 2, 2]
+    dock.viewer.dims.set_point(0, 3)
+    assert list(dock.history.marker.get_xdata()) == [3, 3]
+    dock.viewer.layers.clear()
+    dock.colour.value = SPEED  # of a layer that is gone
+    assert len(dock.results()) == 1
+
+
+def test_cancel_leaves_what_was_there(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(), name="found")
+    run(dock, qtbot)
+    before = dock.answer
+    dock.viewer.add_labels(np.tile(moving(), (40, 1, 1)), name="long")
+    dock.labels.value = dock.viewer.layers["long"]
+    dock.runner.button.click()
+    dock.runner.cancel.click()
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
+    assert dock.answer is before
+    assert dock.runner.button.isEnabled()
+
+
+def test_labels_that_an_analysis_added_are_offered(dock_in) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(), name="skyrmions", metadata={RESULT_KEY: "skyrmions"})
+    assert dock.labels.value is dock.viewer.layers["skyrmions"]
+
+
+def test_what_segment_skyrmions_found_can_be_followed(person, qtbot) -> None:
+    segmenting = person.opens()
+    frames = [person.frame([(y, x + 1.5 * t) for y, x in person.places if x < 130], seed=t) for t in range(5)]
+    segmenting.viewer.add_image(np.stack(frames), name="film", scale=(0.2, 10, 10), units=("s", "nm", "nm"))
+    person.runs(segmenting)
+    dock = TracksDock(segmenting.viewer)
+    segmenting.viewer.window.add_dock_widget(dock)
+    assert dock.labels.value is segmenting.overlay.labels
+    run(dock, qtbot)
+    (motion,) = dock.results()
+    assert motion.tracks == len([place for place in person.places if place[1] < 130])
+    assert motion.velocity[0].value == pytest.approx(1.5 * 0.01 / 0.2, rel=0.1)
