@@ -24,6 +24,7 @@ from napari_magtex.segment.train import loss_of
 
 WIDTHS = (4, 4, 4, 4, 4)
 FEW = Recipe(steps=2, batch=2, side=64, minutes=30)
+ENOUGH = Recipe(steps=40, batch=2, side=64, real=1.0, learning_rate=5e-2, minutes=30)  # to find discs
 PLACES = [(y, x, 8) for y in range(16, 96, 30) for x in range(16, 128, 30)]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -39,7 +40,7 @@ def small_guard(monkeypatch):
 @pytest.fixture
 def base(tmp_path):
     """A network from a file, as a person has it."""
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     card = {"kind": "segmenter", "name": "base", "version": "7", "widths": list(WIDTHS),
             "kinds": [kind.name.lower() for kind in Kind], "test": {"MCC": 0.9}}  # fmt: skip
     store.save(tmp_path / "base.safetensors", SkyrmionUNet(WIDTHS).state_dict(), card)
@@ -82,16 +83,9 @@ def test_the_last_layers_learn_and_all_others_stay_bit_by_bit(base, kept):
 
 
 def test_it_learns(base, kept):
-    corrections = kept(1)
-    frame = corrections.frame(corrections.read()[0])
-    found = drain(fine_tune(corrections, base, Recipe(steps=30, batch=2, side=64, real=1.0, learning_rate=1e-2)))
-
-    def loss(segmenter):
-        grey = frame.picture.pixels
-        logits = torch.from_numpy(segmenter.probabilities(grey))[None].clamp_min(1e-9).log()
-        return float(loss_of(logits, torch.from_numpy(lesson(frame, base).kinds.astype(np.int64))[None]))
-
-    assert loss(found.segmenter) < 0.9 * loss(base)
+    found = drain(fine_tune(kept(2), base, ENOUGH)).held_back
+    assert max(found.mcc[0], found.f1[0]) < 0.1
+    assert min(found.mcc[1], found.f1[1]) > 0.6
 
 
 def test_the_old_file_stays_and_the_new_one_gives_what_was_judged(base, kept, tmp_path):
@@ -144,11 +138,13 @@ def test_files_are_held_back_whole_where_there_are_three(kept):
 
 def test_a_frame_is_judged_by_a_network_that_learned_from_the_other_alone(base, kept):
     both = kept(2, folder="both")
-    first = kept(1, folder="first")
-    found = drain(fine_tune(both, base, FEW))
+    found = drain(fine_tune(both, base, ENOUGH))
     assert found.held_back.way == BY_FRAME
-    alone = drain(fine_tune(first, base, FEW)).segmenter
-    assert judged(both.frame(both.read()[1]), alone) == found.held_back.after[1]
+    first, second = (both.frame(correction) for correction in both.read())
+    alone = drain(fine_tune(kept(1, folder="first"), base, ENOUGH)).segmenter
+    assert found.held_back.after[1] == judged(second, alone)
+    assert found.held_back.after[1] != judged(second, found.segmenter)  # which learned from it
+    assert found.held_back.after[1] != judged(first, alone)
 
 
 def test_of_a_single_frame_one_half_is_held_back_with_a_margin(base, kept):
@@ -222,7 +218,7 @@ def test_what_is_not_said_costs_nothing_and_is_not_judged(kept, discs):
     kinds[:, 2:5, 2:5] = Kind.SKYRMION
     kinds[..., 8:] = UNSAID
     loss = loss_of(logits, kinds)
-    assert loss == pytest.approx(float(loss_of(logits[..., :8], kinds[..., :8])), abs=1e-6)
+    assert loss.item() == pytest.approx(loss_of(logits[..., :8], kinds[..., :8]).item(), abs=1e-6)
     loss.backward()
     assert (logits.grad[..., 8:] == 0).all()
     truth = discs((40, 80), [(20, 20, 8)])

@@ -48,7 +48,7 @@ def matthews(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     if (tp == fp == fn == 0) or (tn == fp == fn == 0):
         return 1.0
     product = math.sqrt(tp + fp) * math.sqrt(tp + fn) * math.sqrt(tn + fp) * math.sqrt(tn + fn)
-    return (tp * tn - fp * fn) / product if product else 0.0
+    return float(np.clip((tp * tn - fp * fn) / product, -1, 1)) if product else 0.0
 
 
 def matches(found: NDArray[np.int32], truth: NDArray[np.int32]) -> int:
