@@ -18,14 +18,16 @@ from napari_magtex.picture import Region
 from napari_magtex.segment.corrections import Correction, Corrections, corrections_folder
 from napari_magtex.segment.finetune_recipe import Recipe
 from napari_magtex.segment.kinds import Kind
-from napari_magtex.widgets.choices import DEVICES, RESULT_KEY, Choice, LayerChoice
+from napari_magtex.widgets.choices import DEVICES, RESULT_KEY, Choice, LabelsChoice
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
-from napari_magtex.widgets.kept import ask_for_network, heading, selected_rows, where
+from napari_magtex.widgets.kept import ask_for_network, heading, selected_rows
 from napari_magtex.widgets.layers import Units, to_pixels
 from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import frame_count, frame_index, frame_shape
+from napari_magtex.widgets.segment_layers import LABELS, REST
 from napari_magtex.widgets.segmenting import looked_at, read
 from napari_magtex.widgets.tables import EstimateTable, table_view
+from napari_magtex.widgets.taught import outcome, row_of, summary
 from napari_magtex.widgets.worker import tell
 
 if TYPE_CHECKING:
@@ -35,15 +37,7 @@ if TYPE_CHECKING:
     from napari_magtex.segment.finetune import Adaptation
     from napari_magtex.segment.segmenter import Segmenter
 
-FOUND, REST = "skyrmions: ", "dust and outside: "  # what Segment skyrmions calls its layers, before the image's name
 NO_NETWORK = "None is shipped yet: open one"
-
-
-class LabelsChoice(LayerChoice):
-    """The Labels layers of a viewer, also those that an analysis has added: they are there to be corrected."""
-
-    def _offers(self, layer: Layer | None) -> bool:
-        return isinstance(layer, Labels)
 
 
 class TeachDock(Dock):
@@ -62,8 +56,8 @@ class TeachDock(Dock):
         self.corrections = Corrections(corrections_folder())
         self.kept: list[Correction] = []
         self.adaptation: Adaptation | None = None
-        self.labels = LabelsChoice(self.viewer, Labels)
-        self.rest = LabelsChoice(self.viewer, Labels, none="None: not looked for")
+        self.labels = LabelsChoice(self.viewer)
+        self.rest = LabelsChoice(self.viewer, none="None: not looked for")
         self.labels.setToolTip("The skyrmions of the frame, as you have corrected them")
         self.rest.setToolTip(f"The layer “{REST}…” of Segment skyrmions, or one in which you have painted dust")
         self.form.rows.insertRow(1, "Corrected labels", self.labels)
@@ -159,8 +153,8 @@ class TeachDock(Dock):
         image = self.form.layer.value
         if image is None or not isinstance(layer, Labels) or RESULT_KEY not in layer.metadata:
             return
-        for choice, prefix in ((self.labels, FOUND), (self.rest, REST)):
-            if layer.name == f"{prefix}{image.name}":
+        for choice, prefix in ((self.labels, LABELS), (self.rest, REST)):
+            if layer.name == prefix + image.name:
                 choice.value = layer
 
     def _on_remove(self) -> None:
@@ -221,13 +215,13 @@ class TeachDock(Dock):
         """Bring table and buttons to what is known."""
         try:
             kept = self.corrections.read()
-            self.summary.setText(_summary(kept, self.corrections.folder))
+            self.summary.setText(summary(kept, self.corrections.folder))
         except MagtexError as error:
             kept = []
             self.summary.setText(str(error))
         if kept != self.kept:  # rows that stay keep their selection
             self.kept = kept
-            self.table.show_rows([_row(correction) for correction in kept])
+            self.table.show_rows([row_of(correction) for correction in kept])
         self.beforehand.setText(
             f"The last layers learn for at most {self.minutes.value():g} minutes, also without a graphics card; to "
             "judge them takes some seconds a frame. The network chosen stays as it is."
@@ -259,47 +253,6 @@ def labels_over(labels: Labels, seen: Image, frame: int, world_units: Units | No
             "Segment skyrmions laid over it, or a layer of the same shape at the same place"
         )
     return np.array(data[tuple(first[:-2])])
-
-
-def outcome(adaptation: Adaptation) -> str:
-    """Say in rich text how a fine-tuned network does."""
-    from napari_magtex.segment.held_back import BY_FILE, BY_HALF
-
-    held, (once, now) = adaptation.held_back, adaptation.simulated
-    count = "one correction" if len(held.before) == 1 else f"{len(held.before)} corrections"
-    what = "one half of the frame, which was" if held.way == BY_HALF else f"{count},"
-    lines = [
-        f"<b>MCC {held.mcc[0]:.3f} before, {held.mcc[1]:.3f} after</b>; <b>F1 {held.f1[0]:.3f} before, "
-        f"{held.f1[1]:.3f} after</b>, on {what} held back{'' if held.way == BY_HALF else ' ' + held.way}."
-    ]
-    if not held.better:
-        lines.append("It has not become better: keep the old network, and more corrections.")
-    if held.way == BY_HALF:
-        lines.append("Half a frame that the other half taught says little: keep a second corrected frame.")
-    elif held.way != BY_FILE:
-        lines.append("All are of a few files, so this says little about others.")
-    lines.append(f"Simulated frames, which tell what was forgotten: MCC {once:.3f} before, {now:.3f} after.")
-    if adaptation.forgotten:
-        lines.append("It has forgotten some of what it knew: use it for frames like these alone.")
-    if adaptation.done < 1:
-        lines.append(f"The time was over after {100 * adaptation.done:.0f} % of the steps: allow more minutes.")
-    return "<br>".join(lines)
-
-
-def _summary(kept: Sequence[Correction], folder: Path) -> str:
-    if not kept:
-        return f"None yet in {folder}. Correct the labels of a frame, then keep it."
-    frames = "one frame" if len(kept) == 1 else f"{len(kept)} frames"
-    return f"{frames} in {folder}, with {sum(correction.skyrmions for correction in kept)} skyrmions."
-
-
-def _row(correction: Correction) -> dict[str, str]:
-    marks = {Kind.DEFECT: "dust", Kind.OUTSIDE: "outside"}
-    return {
-        "Frame": where(correction.file, correction.frame, correction.roi),
-        "Skyrmions": str(correction.skyrmions),
-        "Remark": ", ".join(marks[kind] for kind in correction.marks) + " marked" if correction.marks else "",
-    }
 
 
 def _keeping(
