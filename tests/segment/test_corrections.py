@@ -83,15 +83,22 @@ def test_what_is_beyond_the_region_masked_or_a_footer_is_not_said(corrections, p
 
 def test_dust_and_what_is_outside_is_marked_where_it_was_looked_for(corrections, picture, labels):
     rest = np.zeros(labels.shape, np.uint8)
-    rest[10:18, 10:18], rest[:, 70:] = Kind.DEFECT, Kind.OUTSIDE
+    rest[20:26, 20:26], rest[:, 76:] = Kind.DEFECT, Kind.OUTSIDE
     frame = corrections.frame(corrections.keep(picture(), labels, rest=rest))
     assert frame.correction.marks == (Kind.DEFECT, Kind.OUTSIDE)
-    assert (frame.labels[10:18, 10:18] == DEFECT).all()
-    assert (frame.labels[:, 70:] == OUTSIDE).all()
+    assert (frame.labels[20:26, 20:26] == DEFECT).all()
+    assert (frame.labels[:, 76:] == OUTSIDE).all()
     assert corrections.read() == [frame.correction]
     dust_alone = corrections.frame(corrections.keep(picture(1), labels, rest=rest, marks=[Kind.DEFECT]))
     assert dust_alone.correction.marks == (Kind.DEFECT,)
     assert not (dust_alone.labels == OUTSIDE).any()
+
+
+def test_a_skyrmion_drawn_over_dust_is_a_skyrmion(corrections, picture, labels):
+    rest = np.full(labels.shape, Kind.DEFECT, np.uint8)
+    frame = corrections.frame(corrections.keep(picture(), labels, rest=rest))
+    np.testing.assert_array_equal(frame.skyrmions > 0, labels > 0)
+    assert (frame.labels[labels == 0] == DEFECT).all()
 
 
 def test_skyrmions_count_as_where_they_are_segmented(corrections, picture, labels):

@@ -103,7 +103,8 @@ class Corrections(CorrectedPictures[Correction]):
             Skyrmions, (ny, nx), 0 between them. Parts of one number that do not touch count as several.
         rest, marks
             Where there is another kind of `Kind` than film, (ny, nx), and which of them a person has looked for: of the
-            others the frame may have some all the same. Without ``rest`` it is none of them.
+            others the frame may have some all the same. Without ``rest`` it is none of them. Where skyrmions are drawn
+            over another kind they count: whoever draws them corrects also what else was found there.
         region
             What was looked at; beyond it nothing is said. By default everything, but for a footer.
         model
@@ -123,7 +124,7 @@ class Corrections(CorrectedPictures[Correction]):
         said = _numbered(labels)
         found = () if rest is None else tuple(marks)
         for kind in found:
-            said[rest == kind] = MARKS[kind]
+            said[(rest == kind) & (said == 0)] = MARKS[kind]
         said[~picture.inside] = NOT_SAID
         if region is not None:
             x0, y0, x1, y1 = region.checked(picture.shape).bounds
