@@ -20,7 +20,7 @@ class Recipe:
     steps: int = 60
     batch: int = 8
     side: int = 128
-    real: float = 0.6
+    real: float = 0.8
     learning_rate: float = 1e-3
     minutes: float = 2.0
     seed: int = 1
