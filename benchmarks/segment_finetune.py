@@ -4,7 +4,7 @@
 
 BASE has not seen the samples. Of each sample the first frames are kept as corrections, with the masks by hand for what
 a person marks; the network is fine-tuned on them; and its other frames are segmented before and after, as are the first
-frames of the other samples named.
+frames of the other samples named. Of a sample of one frame one half is learned from and the other one judged.
 """
 
 from __future__ import annotations
@@ -63,13 +63,15 @@ def main() -> None:
             began = time.perf_counter()
             found = drain(fine_tune(corrections, base, recipe))
             seconds = time.perf_counter() - began
-        before, after = _mean(_scored(rest, base)), _mean(_scored(rest, found.segmenter))
+        held = found.held_back
+        before, after = (_mean(_scored(rest, one)) if rest else _mean(own)
+                         for one, own in ((base, held.before), (found.segmenter, held.after)))  # fmt: skip
         others = [other for other in by if other != sample]
         elsewhere = (
             np.mean([first[other].mcc for other in others]) if others else np.nan,
             _mean(_scored([by[other][0] for other in others], found.segmenter))[0] if others else np.nan,
         )
-        pairs = (*zip(before, after, strict=True), found.held_back.mcc, found.simulated, elsewhere)
+        pairs = (*zip(before, after, strict=True), held.mcc, found.simulated, elsewhere)
         rows.append((sample, *(f"{a:.3f} → {b:.3f}" for a, b in pairs), f"{seconds:.0f} s"))
         print(rows[-1], flush=True)
     head = ("sample", "MCC", "F1 at IoU 0.5", "MCC it says itself", "MCC, simulated", "MCC, other samples", "takes")
