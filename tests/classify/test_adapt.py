@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from napari_magtex.classify import adapt as module
-from napari_magtex.classify.adapt import Adaptation, HeldBack, adapt, folds
+from napari_magtex.classify.adapt import FEWEST_FILES, FOLDS, Adaptation, HeldBack, adapt
 from napari_magtex.classify.calibration import Calibration
 from napari_magtex.classify.corrections import Corrections
 from napari_magtex.classify.network import STATES, TextureNet
@@ -21,6 +21,7 @@ from napari_magtex.colours import ColourMap
 from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import MagtexError, Unsuitable
 from napari_magtex.imaging.cells import draw_cells
+from napari_magtex.io.corrections import folds
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.states.definitions import State
 from napari_magtex.texture import SpinTexture
@@ -121,8 +122,9 @@ def test_frames_of_a_file_are_held_back_together_where_there_are_several_files(
     by_file = [Picture(p.pixels, p.contrast, name=f"{k % 4}.tif", frame=k) for k, p in enumerate(pictures)]
     of_one = [Picture(p.pixels, p.contrast, name="stack.tif", frame=k) for k, p in enumerate(pictures)]
     kept = _correct(tmp_path / "a", by_file, [State.FM] * 8, tiny).read()
-    assert folds(kept) == ([0, 1, 2, 3, 0, 1, 2, 3], True)
-    place, whole_files = folds(_correct(tmp_path / "b", of_one, [State.FM] * 8, tiny).read())
+    assert folds(kept, FOLDS, FEWEST_FILES) == ([0, 1, 2, 3, 0, 1, 2, 3], True)
+    kept = _correct(tmp_path / "b", of_one, [State.FM] * 8, tiny).read()
+    place, whole_files = folds(kept, FOLDS, FEWEST_FILES)
     assert not whole_files
     assert len(set(place)) == 6
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_magtex.classify.corrections import COLUMNS, TABLE, Correction, Corrections
+from napari_magtex.classify.corrections import COLUMNS, Correction, Corrections
 from napari_magtex.errors import MagtexError, UnreadableFile, Unsuitable
+from napari_magtex.io.corrections import TABLE
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.results import Provenance, Verdict
 from napari_magtex.states.definitions import State

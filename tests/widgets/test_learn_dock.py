@@ -11,7 +11,8 @@ from napari.utils.notifications import notification_manager
 
 from napari_magtex.classify import adapt
 from napari_magtex.classify.adapt import Adaptation, HeldBack
-from napari_magtex.classify.corrections import TABLE, corrections_folder
+from napari_magtex.classify.corrections import corrections_folder
+from napari_magtex.io.corrections import TABLE
 from napari_magtex.models.store import read_card
 from napari_magtex.picture import Contrast
 from napari_magtex.states.definitions import State

@@ -10,7 +10,7 @@ from npe2 import PluginManager, PluginManifest
 
 MENUS = {
     "napari/layers/classify": {"napari-magtex.classify", "napari-magtex.state_map", "napari-magtex.learn"},
-    "napari/layers/segment": {"napari-magtex.segment", "napari-magtex.tracks"},
+    "napari/layers/segment": {"napari-magtex.segment", "napari-magtex.tracks", "napari-magtex.teach"},
     "napari/layers/measure": {
         "napari-magtex.estimate",
         "napari-magtex.train",
@@ -67,6 +67,7 @@ def test_lorentz_tem_is_a_submenu_of_transform(manifest, make_napari_viewer) -> 
         "Teach states…",
         "Segment skyrmions…",
         "Track skyrmions…",
+        "Teach skyrmions…",
         "Estimate parameters…",
         "New experiment…",
         "Check by simulation…",

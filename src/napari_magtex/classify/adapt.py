@@ -23,8 +23,9 @@ from napari_magtex.classify.network import STATES
 from napari_magtex.classify.predict import Classifier, answers_from, features_of
 from napari_magtex.classify.rehearsal import plain_pictures
 from napari_magtex.compute import Progress
-from napari_magtex.errors import MagtexError, Unsuitable
-from napari_magtex.models import store
+from napari_magtex.errors import Unsuitable
+from napari_magtex.io.corrections import folds
+from napari_magtex.models import adapted
 from napari_magtex.picture import Picture
 
 FEWEST_TO_FIT = 2
@@ -92,12 +93,7 @@ class Adaptation:
         MagtexError
             There is such a file already, or it cannot be written there.
         """
-        if path.exists():
-            raise MagtexError(f"{path} is there already, and no network replaces another: choose another name")
-        try:
-            store.save(path, self.classifier.network.state_dict(), self.classifier.card | {"name": path.stem})
-        except OSError as error:
-            raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error
+        adapted.save(path, self.classifier.network.state_dict(), self.classifier.card)
 
 
 def adapt(corrections: Corrections, classifier: Classifier) -> Iterator[Progress | Adaptation]:
@@ -127,11 +123,7 @@ def adapt(corrections: Corrections, classifier: Classifier) -> Iterator[Progress
     kept = corrections.read()
     if len(kept) < FEWEST_TO_FIT:
         raise Unsuitable(f"{len(kept)} corrections are kept: correct {FEWEST_TO_FIT} pictures or more, then adapt")
-    if "adapted" in classifier.card:
-        raise Unsuitable(
-            f"{classifier.model} has learned from corrections already, so they could not judge it: choose the network "
-            f"that it started from, {classifier.card['adapted']['from']}"
-        )
+    adapted.refuse(classifier.model, classifier.card)
     total = len(kept) + _REHEARSED + _TESTED
     own: list[Tensor] = []
     for correction in kept:
@@ -149,15 +141,6 @@ def adapt(corrections: Corrections, classifier: Classifier) -> Iterator[Progress
         _as_before(plain[_REHEARSED:], classifier),
         classifier,
     )
-
-
-def folds(corrections: Sequence[Correction]) -> tuple[list[int], bool]:
-    """Return the fold of each correction, and whether those of a file share one, as they do from four files on."""
-    files = dict.fromkeys(correction.file for correction in corrections)
-    whole_files = len(files) >= FEWEST_FILES
-    units = list(files) if whole_files else [correction.sha256 for correction in corrections]
-    fold = {unit: number % FOLDS for number, unit in enumerate(units)}
-    return [fold[c.file if whole_files else c.sha256] for c in corrections], whole_files
 
 
 def _as_corrected(corrections: Sequence[Correction], features: Sequence[Tensor], classifier: Classifier) -> Wanted:
@@ -187,7 +170,7 @@ def _adapted(
 ) -> Adaptation:
     old = Heads.of(classifier.network)
     fit = HeadFit(old, rehearsed, taught + rehearsed)
-    fold, whole_files = folds(kept)
+    fold, whole_files = folds(kept, FOLDS, FEWEST_FILES)
     place = torch.tensor(fold)
     # log losses and successes on corrections held back, one row for each pull
     losses = torch.zeros(len(PULLS), len(taught), dtype=torch.float64)
@@ -222,7 +205,7 @@ def _card(
     counts = Counter(str(correction.state or NONE) for correction in kept)
     return card | {
         "version": f"{classifier.card['version']}+{len(kept)}",
-        "adapted": {
+        adapted.KEY: {
             "from": classifier.model,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "corrections": dict(sorted(counts.items())),

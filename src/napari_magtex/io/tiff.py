@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_magtex.errors import UnreadableFile
 from napari_magtex.io.frames import LARGEST_IN_MEMORY, Frames
@@ -49,16 +50,25 @@ def read_tiff(path: Path) -> Frames:
 
 def write_tiff(path: Path, picture: Picture, description: str) -> None:
     """Write a picture as float32, with a description in JSON and the resolution in pixels a centimetre."""
+    _write(path, picture.pixels, picture.pixel_size, description)
+
+
+def write_labels(path: Path, labels: NDArray[np.int32], pixel_size: tuple[float, float] | None) -> None:
+    """Write a label image (ny, nx) as int32, with the resolution in pixels a centimetre."""
+    _write(path, np.asarray(labels, np.int32), pixel_size, "")
+
+
+def _write(path: Path, pixels: NDArray[Any], pixel_size: tuple[float, float] | None, description: str) -> None:
     import tifffile
 
     options: dict[str, Any] = {}
-    if picture.pixel_size is not None:
-        dy, dx = picture.pixel_size
+    if pixel_size is not None:
+        dy, dx = pixel_size
         options = {"resolution": (0.01 / dx, 0.01 / dy), "resolutionunit": "CENTIMETER"}
     tifffile.imwrite(
         path,
-        picture.pixels,
-        photometric="rgb" if picture.is_colour else "minisblack",
+        pixels,
+        photometric="rgb" if pixels.ndim == 3 else "minisblack",
         compression="zlib",
         description=description,
         metadata=None,

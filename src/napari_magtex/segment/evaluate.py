@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,11 @@ class Score:
     count_error: float
 
 
-def score(found: NDArray[np.int32], truth: NDArray[np.int32]) -> Score:
-    """Compare two label images (ny, nx), 0 between skyrmions."""
+def score(found: NDArray[np.int32], truth: NDArray[np.int32], inside: NDArray[np.bool_] | None = None) -> Score:
+    """Compare two label images (ny, nx), 0 between skyrmions; what is not ``inside`` does not count."""
+    if inside is not None:
+        kept = score(np.where(inside, found, 0), np.where(inside, truth, 0))
+        return replace(kept, mcc=matthews(found[inside] > 0, truth[inside] > 0))
     there = len(np.unique(truth)) - int((truth == 0).any())
     seen = len(np.unique(found)) - int((found == 0).any())
     matched = matches(found, truth)
@@ -45,7 +48,7 @@ def matthews(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     if (tp == fp == fn == 0) or (tn == fp == fn == 0):
         return 1.0
     product = math.sqrt(tp + fp) * math.sqrt(tp + fn) * math.sqrt(tn + fp) * math.sqrt(tn + fn)
-    return (tp * tn - fp * fn) / product if product else 0.0
+    return float(np.clip((tp * tn - fp * fn) / product, -1, 1)) if product else 0.0
 
 
 def matches(found: NDArray[np.int32], truth: NDArray[np.int32]) -> int:

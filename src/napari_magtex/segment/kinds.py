@@ -18,6 +18,9 @@ class Kind(IntEnum):
     OUTSIDE = 3  # no magnetic film: beside a device, and its edge
 
 
+UNSAID = 255  # instead of a kind: nobody says what the pixel shows, so nothing is learned from it
+
+
 class Polarity(StrEnum):
     """How skyrmions look beside the film."""
 

@@ -30,7 +30,7 @@ from napari_magtex.models.checkpoint import Run
 from napari_magtex.segment.data import Batch, Pieces, batches
 from napari_magtex.segment.evaluate import matthews
 from napari_magtex.segment.frames import SOURCE, MaskedFrame, folds, read_masked_frames
-from napari_magtex.segment.kinds import Kind
+from napari_magtex.segment.kinds import UNSAID, Kind
 from napari_magtex.segment.network import WIDTHS, SkyrmionUNet
 from napari_magtex.segment.segmenter import KIND, SHIPPED, Segmenter
 from napari_magtex.segment.textures import skyrmion_textures
@@ -198,7 +198,7 @@ def _steps(run: Run, recipe: Recipe, pieces: Pieces) -> Iterator[float]:
         if fraction >= 1:
             break
         for group in run.optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * _schedule(fraction, recipe.warmup)
+            group["lr"] = recipe.learning_rate * schedule(fraction, recipe.warmup)
         frames = batch.frames.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.half):
             logits = network(frames)
@@ -221,11 +221,11 @@ def loss_of(logits: Tensor, kinds: Tensor) -> Tensor:
     logits
         (batch, kinds, ny, nx).
     kinds
-        (batch, ny, nx).
+        (batch, ny, nx); where it is `UNSAID` nothing is lost. Some pixel must be said.
     """
     weights = torch.tensor([_WEIGHTS[kind] for kind in Kind], device=logits.device)
-    single = functional.cross_entropy(logits, kinds, weights, label_smoothing=_SMOOTHING)
-    likely, truth = logits.softmax(dim=1)[:, Kind.SKYRMION], (kinds == Kind.SKYRMION).float()
+    single = functional.cross_entropy(logits, kinds, weights, label_smoothing=_SMOOTHING, ignore_index=UNSAID)
+    likely, truth = logits.softmax(dim=1)[:, Kind.SKYRMION] * (kinds != UNSAID), (kinds == Kind.SKYRMION).float()
     overlap = 2 * (likely * truth).sum(dim=(1, 2)) + 1
     dice = overlap / (likely.sum(dim=(1, 2)) + truth.sum(dim=(1, 2)) + 1)
     return single + _OVERLAP * (1 - dice).mean()
@@ -235,7 +235,7 @@ def _fraction(run: Run, recipe: Recipe) -> float:
     return max(run.samples / (recipe.pieces // recipe.batch * recipe.batch), run.seconds / (60 * recipe.minutes))
 
 
-def _schedule(fraction: float, warmup: float) -> float:
+def schedule(fraction: float, warmup: float) -> float:
     """Return the learning rate against its top: a straight rise, then a cosine down to a thousandth."""
     if fraction < warmup:
         return 0.02 + 0.98 * fraction / warmup

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Shapes
+from napari.layers import Image, Labels, Shapes
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 
 from napari_magtex.compute import Device
@@ -93,6 +93,16 @@ class LayerChoice(Choice):
         # the newest first: it takes over where the chosen one has gone
         layers = {layer.name: layer for layer in reversed(self._viewer.layers) if self._offers(layer)}
         self.offer(({self._none: None} if self._none is not None else {}) | layers)
+
+
+class LabelsChoice(LayerChoice):
+    """The labels of a viewer, whoever made them: an analysis, or a person who corrects what it found."""
+
+    def __init__(self, viewer: Viewer, *, none: str | None = None) -> None:
+        super().__init__(viewer, Labels, none=none)
+
+    def _offers(self, layer: Layer | None) -> bool:
+        return isinstance(layer, Labels)
 
 
 class InputForm(QWidget):

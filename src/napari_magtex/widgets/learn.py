@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QLabel, QPushButton, QTableView
+from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QLabel, QPushButton
 
 from napari_magtex.classify.corrections import Correction, Corrections
 from napari_magtex.compute import Progress
@@ -19,7 +19,8 @@ from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.classify import View
 from napari_magtex.widgets.correct import CorrectRow, caption_of, choose_folder, corrections_of, keeping
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
-from napari_magtex.widgets.networks import NetworkChoice, free_path, networks_folder
+from napari_magtex.widgets.kept import ask_for_network, heading, selected_rows, where
+from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import frame_index, in_brief, source_name
 from napari_magtex.widgets.tables import EstimateTable, table_view
 from napari_magtex.widgets.worker import tell
@@ -95,11 +96,11 @@ class LearnDock(Dock):
             self.ranking_view,
             self.hint,
             self.correct,
-            _heading("Corrections kept"),
+            heading("Corrections kept"),
             self.summary,
             self.table_view,
             self.manage,
-            _heading("A network that learns from them"),
+            heading("A network that learns from them"),
             self.adapt,
             self.outcome,
             self.save_network,
@@ -176,9 +177,8 @@ class LearnDock(Dock):
         self.correct.show_kept(correction)
 
     def _on_remove(self) -> None:
-        rows = {index.row() for index in _selected(self.table_view)}
         try:
-            corrections_of(self.viewer).remove([self.kept[row] for row in rows])
+            corrections_of(self.viewer).remove([self.kept[row] for row in selected_rows(self.table_view)])
         except MagtexError as error:
             tell(error)
         self._show()
@@ -208,18 +208,10 @@ class LearnDock(Dock):
         )
 
     def _on_save_network(self) -> None:
-        folder = networks_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        name, _ = QFileDialog.getSaveFileName(
-            self,
-            "Save network",
-            str(free_path(folder / f"{Path(self.network.value).stem}-adapted.safetensors")),
-            "Weights (*.safetensors)",
-            options=QFileDialog.Option.DontConfirmOverwrite,  # nothing is overwritten
-        )
-        if name:
+        path = ask_for_network(self, f"{Path(self.network.value).stem}-adapted")
+        if path is not None:
             try:
-                self.save_adapted(Path(name).with_suffix(".safetensors"))
+                self.save_adapted(path)
             except MagtexError as error:
                 tell(error)
 
@@ -292,15 +284,6 @@ def outcome(adaptation: Adaptation) -> str:
     return "<br>".join(lines)
 
 
-def _heading(text: str) -> QLabel:
-    return QLabel(f"<b>{text}</b>")
-
-
-def _selected(view: QTableView) -> Sequence[Any]:
-    model = view.selectionModel()
-    return model.selectedRows() if model is not None else ()
-
-
 def _summary(kept: Sequence[Correction], folder: Path) -> str:
     if not kept:
         return f"None yet in {folder}. Keep what a picture shows, here or under a verdict of Classify state."
@@ -308,21 +291,16 @@ def _summary(kept: Sequence[Correction], folder: Path) -> str:
     return f"{len(kept)} in {folder}: " + ", ".join(f"{count} {name}" for name, count in counts.most_common()) + "."
 
 
-def _where(file: str, frame: int, roi: Sequence[int] | None) -> str:
-    region = "\nx {0}–{2}, y {1}–{3}".format(*roi) if roi else ""
-    return f"{Path(file).name}\nframe {frame}{region}"
-
-
 def _candidate_row(candidate: Candidate, said: dict[str, State | None]) -> dict[str, str]:
     origin = candidate.verdict.provenance
     label = f"kept: {caption_of(said[origin.sha256])}" if origin.sha256 in said else candidate.doubt
-    return {"Picture": _where(origin.file, origin.frame, origin.roi), "Remark": label.replace(", ", "\n")}
+    return {"Picture": where(origin.file, origin.frame, origin.roi), "Remark": label.replace(", ", "\n")}
 
 
 def _correction_row(correction: Correction) -> dict[str, str]:
     within = f"{correction.said.caption}\n{100 * correction.probability:.0f} %"
     return {
-        "Picture": _where(correction.file, correction.frame, correction.roi),
+        "Picture": where(correction.file, correction.frame, correction.roi),
         "It shows": caption_of(correction.state),
         "Remark": f"named {within}" if correction.applicability >= 0.5 else "out of range",
     }

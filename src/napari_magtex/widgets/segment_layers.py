@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_magtex.segment.counted import Counted
 
+LABELS, REST, ORDER = "skyrmions: ", "dust and outside: ", "order: "  # names of layers, before that of their input
 ORDER_COLOURS = "viridis"  # of |psi_6| from 0 to 1
 CHOSEN, HOLLOW, RIM = "#ff3df2", "#ffffff", "#101010"
 REST_COLOURS = {Kind.DEFECT: "#ff9f1c", Kind.OUTSIDE: "#4d7fb8"}
@@ -52,7 +53,7 @@ class Overlay:
     def __init__(self, job: Job, add: Callable[[Any], Any], layers: LayerList, edited: Callable[[Event], None]) -> None:
         self.job, self._layers, self._add, self._edited = job, layers, add, edited
         name = job.image.name
-        self._names = {"labels": f"skyrmions: {name}", "rest": f"dust and outside: {name}", "order": f"order: {name}"}
+        self._names = {"labels": LABELS + name, "rest": REST + name, "order": ORDER + name}
         for old in [old for old in layers if old.name in self._names.values() and RESULT_KEY in old.metadata]:
             layers.remove(old)
         self._alone = len(job.frames) == 1

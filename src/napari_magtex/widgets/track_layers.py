@@ -6,26 +6,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels, Layer, Shapes
+from napari.layers import Labels, Shapes
 from numpy.typing import NDArray
 
 from napari_magtex.errors import BadRegion, Unsuitable
 from napari_magtex.segment.tracks import Tracks, steps_of
-from napari_magtex.widgets.choices import LayerChoice
 from napari_magtex.widgets.layers import Units, pixel_size_of, to_pixels
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
-
-class LabelsChoice(LayerChoice):
-    """The labels of a viewer, whoever made them."""
-
-    def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer, Labels)
-
-    def _offers(self, layer: Layer | None) -> bool:
-        return isinstance(layer, Labels)
+    pass
 
 
 def stack_of(labels: Labels) -> Any:

@@ -22,12 +22,12 @@ from napari_magtex.results import Provenance, write_text
 from napari_magtex.segment.motion import Motion, MotionSettings, motion_of
 from napari_magtex.segment.positions import positions_in
 from napari_magtex.segment.tracks import Tracks, TrackSettings, follow
-from napari_magtex.widgets.choices import Choice, LayerChoice
+from napari_magtex.widgets.choices import Choice, LabelsChoice, LayerChoice
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
 from napari_magtex.widgets.editors import Numbers
 from napari_magtex.widgets.layers import pixel_size_of, placed_on
 from napari_magtex.widgets.track_charts import COLOUR_MAP, SERIES, History, HistoryChart, SpreadingChart, history_of
-from napari_magtex.widgets.track_layers import LabelsChoice, drive_of, interval_of, shown_rows, stack_of
+from napari_magtex.widgets.track_layers import drive_of, interval_of, shown_rows, stack_of
 from napari_magtex.widgets.worker import tell
 
 if TYPE_CHECKING:
