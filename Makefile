@@ -17,8 +17,9 @@ endif
 demo: $(READY)
 	@$(SCREEN) $(RUN) -m napari_magtex.widgets.demo $(HEADLESS)
 
+# Two processes of one thread each: two cores, and threads of one process that wait for those of another gain nothing.
 test: $(READY)
-	@$(RUN) -m pytest --cov=napari_magtex --cov-report=term:skip-covered --durations=10
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses=2 --dist=loadfile --cov=napari_magtex --cov-report=term:skip-covered --durations=10
 
 lint: $(READY)
 	@$(RUN) -m ruff check .

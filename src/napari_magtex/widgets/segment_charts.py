@@ -32,8 +32,8 @@ QUANTITIES: dict[str, Callable[[Mapping[str, Any]], tuple[str, float | None]]] =
 }
 
 
-class PairChart(ThemedCanvas):
-    """g(r): how many others are at a distance, against as many thrown at random."""
+class FrameChart(ThemedCanvas):
+    """Of what is counted in one frame."""
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer, height=HEIGHT)
@@ -41,10 +41,14 @@ class PairChart(ThemedCanvas):
         self._redraw()
 
     def show_counted(self, counted: Counted | None) -> None:
-        """Draw that of a frame."""
+        """Draw what is counted in a frame."""
         if counted is not self._counted:
             self._counted = counted
             self._redraw()
+
+
+class PairChart(FrameChart):
+    """g(r): how many others are at a distance, against as many thrown at random."""
 
     def paint(self) -> None:
         """Draw the curve over the line at 1, where nothing is ordered."""
@@ -60,19 +64,8 @@ class PairChart(ThemedCanvas):
         _name_axes(self, f"distance r ({unit})", "g(r)")
 
 
-class DiameterChart(ThemedCanvas):
+class DiameterChart(FrameChart):
     """How many skyrmions are how large."""
-
-    def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer, height=HEIGHT)
-        self._counted: Counted | None = None
-        self._redraw()
-
-    def show_counted(self, counted: Counted | None) -> None:
-        """Draw those of a frame."""
-        if counted is not self._counted:
-            self._counted = counted
-            self._redraw()
 
     def paint(self) -> None:
         """Draw the histogram, with a line at the mean."""
