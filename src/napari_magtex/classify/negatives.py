@@ -17,12 +17,16 @@ from PIL import Image, ImageDraw
 from napari_magtex.classify.faults import font, plotted
 from napari_magtex.classify.patterns import (
     atoms,
+    cells,
     clouds,
+    contours,
     dust,
     fringes,
     gradient,
+    scene,
     side,
     speckle,
+    strokes,
     weave,
     wood,
     zone_plate,
@@ -146,7 +150,7 @@ def screenshot(rng: np.random.Generator) -> Pixels:
 Kind = Callable[[np.random.Generator], Pixels]
 
 TRAINING: tuple[Kind, ...] = (clouds, speckle, gradient, atoms, dust, zone_plate, wood, weave, text, plot, heat_map,
-                              leaves, grid, photograph)  # fmt: skip
+                              leaves, grid, photograph, cells, scene, strokes, contours)  # fmt: skip
 HELD_BACK: tuple[Kind, ...] = (fringes, screenshot, other_photograph)
 
 # Of the kinds trained on, these come this many times as often: they are what is most easily taken for a texture.

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.fft import irfft2, rfft2
 from scipy.ndimage import gaussian_filter, zoom
+from scipy.spatial import cKDTree
 
 Pixels = NDArray[np.float32]
 
@@ -128,6 +129,82 @@ def weave(rng: np.random.Generator) -> Pixels:
     return np.clip(cloth[..., None] * np.where(over[..., None], threads[0], threads[1]), 0, 1)
 
 
+def cells(rng: np.random.Generator) -> Pixels:
+    """Foam, grains or tissue: regions of all sizes, told by their walls, by their brightness, or by colours."""
+    ny, nx = side(rng)
+    count = int(rng.integers(15, 400))
+    seeds = rng.uniform(0, 1, (count, 2)) ** rng.uniform(0.6, 1.6) * (ny, nx)
+    coarse = 2 if ny * nx > 90_000 else 1
+    y, x = _pixels(-(-ny // coarse), -(-nx // coarse)) * np.float32(coarse)
+    distance, nearest = cKDTree(seeds).query(np.stack([y, x], axis=-1), k=2, workers=1)
+    match rng.integers(3):
+        case 0:
+            image = 1 / (1 + np.exp((distance[..., 1] - distance[..., 0] - rng.uniform(1, 5)) / rng.uniform(0.4, 2)))
+        case 1:
+            image = rng.random(count)[nearest[..., 0]] - rng.uniform(0, 0.3) * distance[..., 0] / distance.max()
+        case _:
+            image = rng.random((count, 3))[nearest[..., 0]]
+    image = image.astype(np.float32).repeat(coarse, 0).repeat(coarse, 1)[:ny, :nx]
+    if image.ndim == 3:
+        return image
+    return to_unit(_noisy(image, 0.3, rng)[..., None])
+
+
+def scene(rng: np.random.Generator) -> Pixels:
+    """Shaded bodies before one another, out of focus where they are far: what a camera sees."""
+    ny, nx = side(rng)
+    channels = int(rng.choice([1, 3]))
+    y, x = _pixels(ny, nx)
+    image = np.empty((ny, nx, channels), np.float32)
+    image[:] = rng.random(channels) + rng.uniform(-0.4, 0.4) * (y / ny)[..., None]
+    count = int(rng.integers(4, 25))
+    for number in range(count):
+        size = min(ny, nx) * rng.uniform(0.04, 0.4)
+        cy, cx, turn, long = rng.uniform(0, ny), rng.uniform(0, nx), rng.uniform(0, np.pi), rng.uniform(1, 3)
+        u = ((x - cx) * np.cos(turn) + (y - cy) * np.sin(turn)) / np.float32(size * long)
+        v = ((y - cy) * np.cos(turn) - (x - cx) * np.sin(turn)) / np.float32(size)
+        power = rng.choice([1.0, 2.0, 4.0])  # from a lozenge to a box
+        soft = rng.uniform(0.02, 0.3) * (1 - number / count) + 0.01
+        depth = (np.abs(u) ** power + np.abs(v) ** power - 1) / np.float32(soft * power)
+        body = 1 / (1 + np.exp(np.clip(depth, -30, 30)))
+        light = np.clip(0.7 + rng.uniform(-0.5, 0.5) * u + rng.uniform(-0.5, 0.5) * v, 0, 1.4)
+        image += body[..., None] * (light[..., None] * rng.random(channels, np.float32) - image)
+    return _noisy(image if channels == 3 else image[..., 0], 0.1, rng).clip(0, 1)
+
+
+def strokes(rng: np.random.Generator) -> Pixels:
+    """Grass, hair, fur or brushwork: lines of one kind that lie over one another, their direction drifting."""
+    ny, nx = side(rng)
+    colour = rng.random() < 0.5
+    image = Image.new("RGB" if colour else "L", (nx, ny), (90, 90, 90) if colour else 90)
+    pen = ImageDraw.Draw(image)
+    length, width, tint = rng.uniform(8, 60), int(rng.integers(1, 6)), rng.uniform(40, 255, 3)
+    spread, drift = rng.uniform(0.1, 1.5), rng.normal(size=2)
+    for _ in range(int(rng.integers(150, 900))):
+        px, py = rng.uniform(0, nx), rng.uniform(0, ny)
+        angle = float(drift @ (px / nx, py / ny) * 2 + spread * rng.normal())
+        bend = rng.normal() * 0.4
+        path = np.cumsum([(px, py), *(length / 2 * np.array([np.cos(a), np.sin(a)]) for a in (angle, angle + bend))], 0)
+        light = rng.uniform(0.3, 1)
+        fill = tuple((tint * light).astype(int).tolist()) if colour else int(255 * light)
+        pen.line(path.ravel().tolist(), fill=fill, width=width)
+    drawn = np.asarray(image, np.float32) / np.float32(255)
+    return _noisy(gaussian_filter(drawn, (0.6, 0.6) + (0,) * (drawn.ndim - 2)), 0.1, rng).clip(0, 1)
+
+
+def contours(rng: np.random.Generator) -> Pixels:
+    """A map: thin level lines on tinted heights."""
+    ny, nx = side(rng)
+    rough = rng.standard_normal((int(rng.integers(4, 9)), int(rng.integers(4, 9))), np.float32)
+    cloud = to_unit(zoom(rough, (ny / rough.shape[0], nx / rough.shape[1]), order=3)[..., None])
+    levels = cloud * np.float32(rng.uniform(5, 15))
+    slope = np.hypot(*np.gradient(levels)) + np.float32(1e-3)
+    line = np.abs(levels - np.round(levels)) < np.float32(rng.uniform(0.5, 1.0)) * slope
+    low, high = rng.uniform(0.5, 1, (2, 3)).astype(np.float32)
+    tinted = low + (high - low) * np.round(cloud * 6)[..., None] / 6
+    return np.where(line[..., None], rng.uniform(0, 0.4, 3).astype(np.float32), tinted)
+
+
 def fringes(rng: np.random.Generator) -> Pixels:
     """The fine biprism fringes of a hologram, bent a little, with Fresnel fringes at the rim and noise."""
     ny, nx = side(rng)
@@ -146,6 +223,10 @@ def to_unit(values: NDArray[np.floating]) -> Pixels:
     low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
     unit = ((values - low) / (high - low + 1e-12)).astype(np.float32)
     return unit[..., 0] if unit.shape[2] == 1 else unit
+
+
+def _noisy(image: Pixels, most: float, rng: np.random.Generator) -> Pixels:
+    return image + np.float32(rng.uniform(0, most)) * rng.standard_normal(image.shape, np.float32)
 
 
 def _pixels(ny: int, nx: int) -> NDArray[np.float32]:
