@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from napari_magtex.classify.data import held_out
-from napari_magtex.classify.drawing import Family, draw, families, random_family
+from napari_magtex.classify.drawing import Family, _track, draw, families, random_family
 from napari_magtex.classify.faults import Faults
+from napari_magtex.classify.instruments import _half_period, exposed
 from napari_magtex.classify.negatives import HELD_BACK, HELD_BACK_PHOTOGRAPHS, TRAINING, TRAINING_PHOTOGRAPHS, negative
 from napari_magtex.picture import Contrast
 from napari_magtex.states.definitions import State
@@ -18,7 +19,7 @@ def test_every_style_draws_every_state_that_it_can_show(
     for index, simulation in enumerate(s for s in simulations if s.split == "train" and family in families(s)):
         picture = draw(simulation, family, np.random.default_rng(index), faults=faults)
         assert picture.contrast is family.contrast
-        assert max(picture.shape) < 1000
+        assert max(picture.shape) < 1.5 * 1000  # the widest, resized by 1.4 at most, and a margin
 
 
 def test_false_colours_and_frames_come_only_with_all_faults(simulations: list[Simulation]) -> None:
@@ -46,6 +47,37 @@ def test_a_lone_skyrmion_is_always_inside_its_frame(family: Family, simulations:
     for seed in range(20):
         grey = draw(lone, family, np.random.default_rng(seed), faults=Faults.CLEAN).pixels
         assert np.abs(grey - np.median(grey)).max() > 8 * 0.05  # far above its noise of 5 %
+
+
+def test_an_exposure_averages_over_spin_waves_and_keeps_the_texture() -> None:
+    x = 2 * np.pi * np.arange(80, dtype=np.float32) / 20
+    rest = np.zeros((80, 80, 3), np.float32)
+    rest[..., 1], rest[..., 2] = np.sin(x), np.cos(x)
+    hot = rest + 0.4 * np.random.default_rng(0).standard_normal(rest.shape).astype(np.float32)
+    seen = exposed(hot, periodic=True)
+    assert np.corrcoef(seen[..., 2].ravel(), rest[..., 2].ravel())[0, 1] > 0.99
+    assert seen[..., 0].std() < 0.1
+    assert np.abs(seen[..., 2]).max() > 0.7
+
+
+@pytest.mark.parametrize("period", [8.0, 20.0])
+def test_what_fluctuates_does_not_enlarge_a_texture(period: float) -> None:
+    x = np.arange(120, dtype=np.float32)
+    wave = np.sin(2 * np.pi * (x[:, None] + 0.5 * x) / period)
+    noisy = wave + 0.5 * np.random.default_rng(0).standard_normal(wave.shape)
+    across = period / np.hypot(1, 0.5)
+    assert _half_period(noisy.astype(np.float32), periodic=False) == pytest.approx(across / 2, rel=0.1)
+
+
+def test_a_track_is_a_band_of_the_film_where_its_texture_is() -> None:
+    y, x = np.mgrid[:100, :120]
+    angle = 2 * np.arctan(np.exp((np.hypot(y - 70, x - 40) - 6) / 1.5))  # 0 in the core of a skyrmion, pi far away
+    m = np.stack([np.sin(angle), 0 * angle, -np.cos(angle)], axis=-1).astype(np.float32)
+    for seed in range(5):
+        band = _track(m, np.random.default_rng(seed))
+        assert band.shape[1:] == (120, 3)
+        assert 12 <= len(band) < 60
+        assert (band[..., 2] < 0).sum() > 0.9 * (m[..., 2] < 0).sum()
 
 
 def test_the_pictures_of_the_figures_have_moderate_faults(simulations: list[Simulation]) -> None:

@@ -1,16 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_magtex.classify.views import (
-    close_squares,
-    is_grey,
-    prepare,
-    stretched,
-    tile_squares,
-    training_views,
-    views,
-    whole_squares,
-)
+from napari_magtex.classify.squares import close_squares, middle_squares, tile_squares, whole_squares
+from napari_magtex.classify.views import is_grey, prepare, stretched, training_views, views
 from napari_magtex.picture import Picture
 
 
@@ -70,6 +62,44 @@ def test_tiles_cover_every_pixel_and_leave_none_of_the_picture(shape: tuple[int,
 def test_close_ups_are_one_for_a_small_picture_and_five_for_a_large_one() -> None:
     assert len(close_squares((128, 128), 128)) == 1
     assert len(close_squares((512, 512), 128)) == 5
+
+
+def test_middle_squares_take_eight_periods_where_the_whole_shows_many_more() -> None:
+    assert {square.side for square in middle_squares((512, 672), 128, 20.0)} == {160}
+    assert len(middle_squares((512, 672), 128, 20.0)) == 5
+    assert {square.side for square in middle_squares((512, 672), 128, 3.0)} == {64}  # enlarged twice, no further
+    assert middle_squares((512, 672), 128, 45.0) == ()
+    assert middle_squares((512, 672), 128, None) == ()
+
+
+def _waves(side: int, period: float) -> np.ndarray:
+    x = np.arange(side)
+    waves = np.sin(2 * np.pi * x / period)[:, None] + np.sin(2 * np.pi * x / period)
+    return (waves + np.random.default_rng(0).normal(size=waves.shape)).astype(np.float32)
+
+
+def test_a_fine_grey_texture_is_seen_at_its_own_scale_too() -> None:
+    fine, coarse = (views(Picture(_waves(512, period)), 128) for period in (12.0, 60.0))
+    assert [square.side for square in fine.whole_squares] == [512] + [96] * 5
+    assert fine.wholes.shape == (6, 3, 128, 128)
+    assert [square.side for square in coarse.whole_squares] == [512]
+    coloured = np.stack([_waves(512, 12.0)] * 3, axis=2) * np.array([1, 0.5, 1], np.float32)
+    assert len(views(Picture(coloured), 128).wholes) == 1
+    assert len(views(Picture(np.random.default_rng(0).random((512, 512))), 128).wholes) == 1
+
+
+def test_training_sees_a_fine_texture_from_afar_and_at_its_own_scale() -> None:
+    picture = Picture(_waves(512, 12.0))
+    seen = [training_views(picture, 128, "bicubic", np.random.default_rng(n))[0] for n in range(12)]
+    far = views(picture, 128).wholes[0]
+    assert 1 < sum(np.array_equal(view, far) for view in seen) < 11
+
+
+def test_middle_squares_that_are_masked_do_not_hide_the_whole() -> None:
+    mask = np.zeros((512, 512), bool)
+    mask[:, 300:] = True
+    seen = views(Picture(_waves(512, 12.0), mask=mask), 128)
+    assert [square.side for square in seen.whole_squares] == [512] + [96] * 3
 
 
 def test_close_ups_hold_the_pictures_own_pixels() -> None:

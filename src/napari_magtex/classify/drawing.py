@@ -9,11 +9,12 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from scipy.ndimage import uniform_filter1d
 from scipy.spatial.transform import Rotation
 
 from napari_magtex.classify.augment import SMALLEST, Spins, activity, piece, varied
 from napari_magtex.classify.faults import Faults, eight_bits, margined, plotted, resized, through_jpeg
-from napari_magtex.classify.instruments import SIDES, instrument_frame, uniform_frame
+from napari_magtex.classify.instruments import SIDES, exposed, instrument_frame, uniform_frame
 from napari_magtex.classify.recording import recorded
 from napari_magtex.colours import ARROW_SHADE, ColourMap, spin_to_rgb
 from napari_magtex.imaging.arrows import ArrowStyle, draw_arrows
@@ -44,14 +45,15 @@ class Family(StrEnum):
 
 
 _SHARES = {  # of the pictures of a state that every contrast shows; the others have spin pictures only
-    Family.ARROWS: 0.34,
-    Family.CELLS: 0.22,
-    Family.GREY: 0.07,
-    Family.WHEEL: 0.05,
-    Family.LORENTZ: 0.14,
-    Family.KERR: 0.12,
-    Family.MFM: 0.06,
+    Family.ARROWS: 0.22,
+    Family.CELLS: 0.16,
+    Family.GREY: 0.06,
+    Family.WHEEL: 0.08,
+    Family.LORENTZ: 0.20,
+    Family.KERR: 0.18,
+    Family.MFM: 0.10,
 }
+_EXPOSED = frozenset({Family.WHEEL, Family.LORENTZ, Family.KERR, Family.MFM})  # to light or a tip for seconds
 _COLOUR_MAPS = {  # of cells
     ColourMap.MUMAX3: 0.5,
     ColourMap.HSV: 0.14,
@@ -64,6 +66,7 @@ _WIDE_SHARE = 0.3  # of the pictures with all faults
 _FINE = 3  # pixels a site: finer detail would not survive blur, JPEG or shrinking
 _WIDEST, _WIDEST_TILED = 130, 500  # sites
 _LARGEST_SITE = 40  # pixels
+_TRACKS = 0.06  # of the pictures with all faults
 _FEWEST = 12  # sites that show a state without any texture
 _UNTEXTURED = frozenset({State.FM, State.AFM, State.NEEL_120})
 
@@ -100,15 +103,15 @@ def draw(simulation: Simulation, family: Family, rng: np.random.Generator, *, fa
     A false-coloured instrument frame keeps the contrast of its instrument.
     """
     m = varied(simulation, rng, bloch=family in (Family.LORENTZ, Family.WHEEL))
+    if simulation.kT > 0 and family in _EXPOSED:
+        m = exposed(m, periodic=simulation.periodic)
     wide = faults is Faults.ALL and rng.random() < _WIDE_SHARE
     sides = _WIDE_SIDES if wide else SIDES
     if family.contrast in (Contrast.LORENTZ, Contrast.KERR, Contrast.MFM):
         if simulation.state is State.FM:
-            frame = uniform_frame(rng, sides)
+            frame = uniform_frame(rng, family.contrast, faults, sides)
         else:
-            hot = simulation.kT > 0
-            periodic = simulation.periodic
-            frame = instrument_frame(m, family.contrast, rng, faults, periodic=periodic, hot=hot, sides=sides)
+            frame = instrument_frame(m, family.contrast, rng, faults, periodic=simulation.periodic, sides=sides)
         return Picture(recorded(frame, rng, faults), family.contrast)
     if faults is Faults.ALL and simulation.state is State.FM and family is not Family.WHEEL and rng.random() < 0.5:
         m = m @ Rotation.random(None, rng).as_matrix().astype(np.float32)  # one direction is as good as another
@@ -125,6 +128,8 @@ def draw(simulation: Simulation, family: Family, rng: np.random.Generator, *, fa
         m = np.tile(m, (1, ceil(1 + ny / nx / 2), 1))  # wide enough for a rectangle of nx sites without empty corners
     elif simulation.state in _UNTEXTURED and faults is Faults.ALL and rng.random() < 0.2:
         m = _corner(m, rng)
+    elif faults is Faults.ALL and not sheared and simulation.state in FERROMAGNETIC and rng.random() < _TRACKS:
+        m = _track(m, rng)
     elif not fine and (max(ny, nx) > _WIDEST or rng.random() < 0.7):
         m = m[piece(m, rng, most=_WIDEST)]
     if faults is Faults.ALL and not sheared and rng.random() < 0.04:
@@ -144,6 +149,16 @@ def _tiled(m: Spins, family: Family, rng: np.random.Generator) -> Spins:
     wanted = max(max(m.shape), round(np.exp(rng.uniform(np.log(_WIDEST), np.log(most)))))
     ny, nx = wanted, round(wanted * rng.uniform(0.6, 1))
     return np.tile(m, (ceil(ny / m.shape[0]), ceil(nx / m.shape[1]), 1))[:ny, :nx]
+
+
+def _track(m: Spins, rng: np.random.Generator) -> Spins:
+    """A long thin piece, as of a track: a few textures high, there where most of it is."""
+    change = activity(m)
+    size = np.sqrt(np.mean(np.square(change))) / max(float(np.sqrt(np.mean(np.square(np.diff(change, axis=0))))), 1e-6)
+    height = int(np.clip(rng.uniform(3, 6) * size, _FEWEST, m.shape[0]))
+    content = uniform_filter1d(change.sum(axis=1), height, mode="constant")
+    middle = int(np.clip(content.argmax(), height // 2, m.shape[0] - height + height // 2))
+    return m[middle - height // 2 :][:height]
 
 
 def _corner(m: Spins, rng: np.random.Generator) -> Spins:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter
 from torch.nn import functional
 
-from napari_magtex.classify.augment import Spins, activity
+from napari_magtex.classify.augment import Spins, activity, spun
 from napari_magtex.classify.faults import Faults
+from napari_magtex.imaging.devices import devices
 from napari_magtex.imaging.kerr import kerr_frame, mfm_frame
 from napari_magtex.imaging.lorentz import lorentz_frame
 from napari_magtex.imaging.optics import Optics
+from napari_magtex.physics.structure import dominant_period
 from napari_magtex.picture import Contrast
 from napari_magtex.texture import SpinTexture
 
@@ -27,8 +29,13 @@ Pixels = NDArray[np.float32]
 SHORTEST = 128  # pixels of a frame
 SIDES = (140.0, 460.0)  # of a picture's longer side: drawing must keep pace with learning
 _SIZES = {Faults.CLEAN: (10.0, 60.0), Faults.MODERATE: (10.0, 60.0), Faults.ALL: (4.0, 100.0)}  # across a texture
-_MOST_OF_FRAME = 0.4  # of the shorter side, that half a period may take
-_TILTED = 0.25  # of the Lorentz frames with all faults: Néel walls show only so
+_MOST_OF_FRAME = 0.3  # of the shorter side, that half a period may take: less than two periods tell no texture
+_AVERAGED = 1.7  # cells: standard deviation of the mean over neighbours, which stands for that over time
+_BLURRED = 9  # of them make a period
+_TILTED = 0.4  # of the Lorentz frames with all faults
+_ANY_WALL = 0.6  # of the tilted ones: Néel walls show only so
+_STRUCTURED = 0.2  # of the Kerr frames with all faults
+_LEAST_FILM = 0.2  # of a frame with devices
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +47,13 @@ class Frame:
     film: NDArray[np.bool_] | None = None
 
 
-def uniform_frame(rng: np.random.Generator, sides: tuple[float, float] = SIDES) -> Frame:
+def uniform_frame(
+    rng: np.random.Generator, contrast: Contrast, faults: Faults, sides: tuple[float, float] = SIDES
+) -> Frame:
     """See a film without any texture."""
-    return Frame(np.zeros(_frame_shape(rng, sides), np.float32), sides[1])
+    frame = Frame(np.zeros(_frame_shape(rng, sides), np.float32), sides[1])
+    structured = contrast is Contrast.KERR and faults is Faults.ALL and rng.random() < _STRUCTURED
+    return _on_devices(frame, rng) if structured else frame
 
 
 def instrument_frame(
@@ -52,10 +63,9 @@ def instrument_frame(
     faults: Faults,
     *,
     periodic: bool,
-    hot: bool = False,
     sides: tuple[float, float] = SIDES,
 ) -> Frame:
-    """See spins (ny, nx, 3) through an instrument, whose exposure averages over what fluctuates where they are ``hot``.
+    """See spins (ny, nx, 3) through an instrument.
 
     ``sides`` are the least and the most pixels of the frame's longer side.
 
@@ -63,20 +73,40 @@ def instrument_frame(
     -------
     A frame without noise, in the instrument's own units.
     """
-    if hot:
-        m = gaussian_filter(m, (1.5, 1.5, 0), mode="wrap" if periodic else "nearest", truncate=3)
     signal = _seen(m, contrast, rng, faults, periodic=periodic)
-    half_period = _half_period(signal)
+    half_period = _half_period(signal, periodic=periodic)
     ny, nx = _frame_shape(rng, sides)
     smallest, largest = _SIZES[faults]
-    largest = min(largest, _MOST_OF_FRAME * min(ny, nx))
+    largest = max(smallest, min(largest, _MOST_OF_FRAME * min(ny, nx)))
     size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
     scale = size / half_period  # pixels a cell
     ends = not periodic and faults is Faults.ALL and rng.random() < 0.3
     if not periodic:  # the frame must fit into the film, or its end takes a part of the frame
         share = 0.6 if ends else 1.0
         scale = max(scale, share * ny / m.shape[0], share * nx / m.shape[1])
-    return _sampled(signal, activity(m), (ny, nx), scale, half_period * scale, rng, periodic=periodic, ends=ends)
+    frame = _sampled(signal, activity(m), (ny, nx), scale, half_period * scale, rng, periodic=periodic, ends=ends)
+    structured = contrast is Contrast.KERR and faults is Faults.ALL and not ends and rng.random() < _STRUCTURED
+    return _on_devices(frame, rng) if structured else frame
+
+
+def _on_devices(frame: Frame, rng: np.random.Generator) -> Frame:
+    """Leave film on devices alone, where they show about as much of the texture as others do."""
+    film = devices(frame.signal.shape, rng)
+    change = np.abs(frame.signal - np.median(frame.signal))
+    if film.mean() < _LEAST_FILM or change[film].sum() < 0.7 * film.mean() * change.sum():
+        return frame
+    return replace(frame, film=film)
+
+
+def exposed(m: Spins, *, periodic: bool) -> Spins:
+    """Return what an exposure leaves of a snapshot (ny, nx, 3) of a hot texture: the mean of all that fluctuates.
+
+    An exposure takes seconds, a spin wave picoseconds. Of one snapshot it is the mean over as many neighbours as the
+    texture allows.
+    """
+    period = float(dominant_period(torch.tensor(m.transpose(2, 0, 1).copy())[None], periodic=periodic)[0])
+    radius = _AVERAGED if np.isnan(period) else float(np.clip(period / _BLURRED, _AVERAGED, 3 * _AVERAGED))
+    return gaussian_filter(m, (radius, radius, 0), mode="wrap" if periodic else "nearest", truncate=3)
 
 
 def _frame_shape(rng: np.random.Generator, sides: tuple[float, float]) -> tuple[int, int]:
@@ -101,6 +131,8 @@ def _seen(m: Spins, contrast: Contrast, rng: np.random.Generator, faults: Faults
             optics = replace(optics, defocus=float(rng.choice([-1, 1]) * limit * 10 ** rng.uniform(-1.7, most)))
             tilted = faults is Faults.ALL and rng.random() < _TILTED
             tilt, axis = (float(rng.uniform(5, 35)), float(rng.uniform(0, 180))) if tilted else (0.0, 0.0)
+            if tilted and rng.random() < _ANY_WALL:
+                texture = replace(texture, m=spun(texture.m, float(rng.uniform(0, 2 * np.pi))))
             return lorentz_frame(texture, optics, tilt_deg=tilt, tilt_axis_deg=axis, periodic=periodic).pixels
         case Contrast.KERR:
             x, y, z = (0.0, 0.0, 1.0) if rng.random() < 0.85 else (*rng.normal(size=2).tolist(), 0.5)
@@ -110,10 +142,16 @@ def _seen(m: Spins, contrast: Contrast, rng: np.random.Generator, faults: Faults
             return mfm_frame(texture, lift=float(rng.uniform(1, 6) * cell), periodic=periodic).pixels
 
 
-def _half_period(signal: Pixels) -> float:
-    """Cells from bright to dark, from the mean square slope: pi / k of a wave, about the diameter of a lone spot."""
-    slope = np.mean(np.diff(signal, axis=0) ** 2) + np.mean(np.diff(signal, axis=1) ** 2)
-    return float(np.clip(np.pi * signal.std() / max(np.sqrt(slope), 1e-12), 2, min(signal.shape) / 2))
+def _half_period(signal: Pixels, *, periodic: bool) -> float:
+    """Cells from bright to dark: of the strongest wave, or, where none stands out, from the mean square slope.
+
+    The slope gives pi / k of a wave, and about the diameter of a lone spot.
+    """
+    period = float(dominant_period(torch.tensor(signal)[None, None], periodic=periodic)[0])
+    if np.isnan(period):
+        slope = np.mean(np.diff(signal, axis=0) ** 2) + np.mean(np.diff(signal, axis=1) ** 2)
+        period = 2 * np.pi * signal.std() / max(np.sqrt(slope), 1e-12)
+    return float(np.clip(period / 2, 2, min(signal.shape) / 2))
 
 
 def _sampled(

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from napari_magtex.classify.network import STATES
+from napari_magtex.classify.period import texture_period
 from napari_magtex.classify.predict import Classifier, raw_answers
-from napari_magtex.classify.views import QUANTILES, Views, tile_squares, worth_a_look
+from napari_magtex.classify.views import QUANTILES, Views, worth_a_look
 from napari_magtex.compute import Progress
 from napari_magtex.errors import UnusablePicture
-from napari_magtex.physics.structure import frequencies, strongest_ring, structure_factor
 from napari_magtex.picture import SMALLEST_SIDE, Contrast, Picture, Region
 from napari_magtex.results import Provenance, StateFractions
 from napari_magtex.states.definitions import State
@@ -27,7 +26,6 @@ DECLINED, NO_CONTRAST = 10, 11  # 0 is outside of what was asked
 PERIODS = 5  # of the texture along a window, where nobody says how large it is
 STEPS = 2  # to a window
 LEAST_SPAN = 1 / 32  # of the frame's range of greys, 8 of 255: less is what rounding, JPEG and neighbours leave
-_TILE = 512  # pixels: of a larger frame the spectra of tiles are averaged
 _LEAST_WEIGHT = 1e-3  # of a window's rim, where it may be all there is
 _ROWS = 128  # of a map that are summed at once
 
@@ -134,22 +132,8 @@ def default_window(picture: Picture, size: int) -> int:
     """
     side = min(picture.shape)
     most = max(side // 2, min(size, side))
-    period = _period(picture)
+    period = texture_period(picture.pixels)
     return most if period is None else int(np.clip(round(PERIODS * period), min(size, side), most))
-
-
-def _period(picture: Picture) -> float | None:
-    """Return the period of a picture in pixels, from the mean spectrum of its tiles (Welch 1967)."""
-    side = min(_TILE, *picture.shape)
-    pixels = picture.pixels.reshape(*picture.shape, -1).transpose(2, 0, 1)
-    power = torch.zeros((1, side, side), dtype=torch.float64)
-    for square in tile_squares(picture.shape, side):
-        tile = pixels[:, square.y : square.y + side, square.x : square.x + side].astype(np.float64)
-        power += structure_factor(torch.from_numpy(tile)[None], periodic=False).sum(dim=1)
-    k = frequencies((side, side))
-    power *= k > 2 / side  # longer waves are shading
-    ring = strongest_ring(power, k, 1 / side)
-    return 1 / float(ring.centre) if bool(ring.clear) else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,11 @@ The rule, which the card repeats. Grey pictures (also grey ones stored as colour
 99.5 % quantiles and repeated to three channels; colour stays as it is. A picture with a side shorter than S is enlarged
 by the smallest integer that makes it S or more, repeating pixels. The whole is seen through squares as wide as the
 shorter side, shrunk to S x S with antialiasing: one for a square picture, more for a longer one, spread evenly from
-edge to edge, four at most. Close-ups are S x S pixels, never resampled: the centre, and four towards the corners of a
-picture with a side of 1.5 S or more. Of a picture with a mask the quantiles are those of the pixels that count, and of
-either kind the squares are left out that show less than half as many of them as the best.
+edge to edge, four at most. Where a grey picture's texture is fine, so is it through five squares of eight of its
+periods, which its spectrum tells: they are brought to S x S and count as wholes. Close-ups are S x S pixels, never
+resampled: the centre, and four towards the corners of a picture with a side of 1.5 S or more. Of a picture with a mask
+the quantiles are those of the pixels that count, and of either kind the squares are left out that show less than half
+as many of them as the best.
 """
 
 from __future__ import annotations
@@ -20,21 +22,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from napari_magtex.classify.period import texture_period
+from napari_magtex.classify.squares import (
+    MUCH_FINER,
+    Square,
+    close_squares,
+    middle_squares,
+    tile_squares,
+    whole_squares,
+)
 from napari_magtex.picture import GREY_TOLERANCE, Picture
 
 RULE = (__doc__ or "").split("\n\n", 1)[1].replace("\n", " ").strip()
-MOST_SQUARES = 4
 QUANTILES = (0.005, 0.995)
 SHARE_OF_BEST = 0.5  # of the pixels that count: squares with less are not looked at
-
-
-@dataclass(frozen=True)
-class Square:
-    """A square of a picture, in pixels of that picture after enlargement."""
-
-    y: int
-    x: int
-    side: int
 
 
 @dataclass(frozen=True)
@@ -104,32 +105,8 @@ def stretched(grey: NDArray[np.float32], inside: NDArray[np.bool_] | None = None
     return np.clip((grey - low) / (high - low), 0, 1).astype(np.float32)
 
 
-def whole_squares(shape: tuple[int, int]) -> tuple[Square, ...]:
-    """Squares as wide as the shorter side, spread along the longer one."""
-    ny, nx = shape
-    side = min(ny, nx)
-    count = min(ceil(max(ny, nx) / side), MOST_SQUARES)
-    starts = _spread(max(ny, nx) - side, count)
-    return tuple(Square(s, 0, side) if ny > nx else Square(0, s, side) for s in starts)
-
-
-def close_squares(shape: tuple[int, int], size: int) -> tuple[Square, ...]:
-    """The centre, and four close-ups towards the corners of a picture that has room for them."""
-    ny, nx = shape[0] - size, shape[1] - size
-    places = [(0.5, 0.5)]
-    if max(shape) >= 1.5 * size:
-        places += [(0.15, 0.15), (0.85, 0.85), (0.15, 0.85), (0.85, 0.15)]
-    return tuple(dict.fromkeys(Square(round(fy * ny), round(fx * nx), size) for fy, fx in places))
-
-
-def tile_squares(shape: tuple[int, int], size: int) -> tuple[Square, ...]:
-    """Close-ups that cover all of a picture, spread evenly and overlapping as little as possible."""
-    ys, xs = (_spread(n - size, ceil(n / size)) for n in shape)
-    return tuple(Square(y, x, size) for y in ys for x in xs)
-
-
 def cut(canvas: Canvas, square: Square, size: int, interpolation: str) -> Tensor:
-    """Return one view (3, S, S): the square as it is, or shrunk to S with antialiasing."""
+    """Return one view (3, S, S): the square as it is, or brought to S, with antialiasing."""
     view = canvas.values[:, square.y : square.y + square.side, square.x : square.x + square.side]
     if square.side != size:
         view = functional.interpolate(view[None], (size, size), mode=interpolation, antialias=True)[0].clamp(0, 1)
@@ -139,12 +116,18 @@ def cut(canvas: Canvas, square: Square, size: int, interpolation: str) -> Tensor
 def views(picture: Picture, size: int, interpolation: str = "bicubic", *, everywhere: bool = False) -> Views:
     """Look at a picture as a whole and close by; ``everywhere`` covers it with close-ups."""
     canvas = prepare(picture, size)
-    wholes = _that_show(whole_squares(canvas.shape), canvas)
+    wholes = _that_show(whole_squares(canvas.shape), canvas) + _that_show(_middles(canvas, size), canvas)
     closes = _that_show(tile_squares(canvas.shape, size) if everywhere else close_squares(canvas.shape, size), canvas)
     shown = [
         torch.stack([cut(canvas, square, size, interpolation) for square in squares]) for squares in (wholes, closes)
     ]
     return Views(shown[0], shown[1], wholes, closes, canvas)
+
+
+def _middles(canvas: Canvas, size: int) -> tuple[Square, ...]:
+    if not canvas.grey or size > MUCH_FINER * min(canvas.shape):
+        return ()
+    return middle_squares(canvas.shape, size, texture_period(canvas.values[0].numpy()))
 
 
 def worth_a_look(shares: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -155,7 +138,7 @@ def worth_a_look(shares: NDArray[np.floating]) -> NDArray[np.bool_]:
 def _that_show(squares: tuple[Square, ...], canvas: Canvas) -> tuple[Square, ...]:
     """Leave squares out that are mostly masked."""
     inside = canvas.inside
-    if inside is None:
+    if inside is None or not squares:
         return squares
     shares = np.array([inside[s.y : s.y + s.side, s.x : s.x + s.side].mean() for s in squares])
     if not shares.any():  # what counts lies between the close-ups
@@ -164,15 +147,15 @@ def _that_show(squares: tuple[Square, ...], canvas: Canvas) -> tuple[Square, ...
 
 
 def training_views(picture: Picture, size: int, interpolation: str, rng: np.random.Generator) -> Tensor:
-    """Return one whole view and one close-up, each chosen at random, as (2, 3, S, S)."""
+    """Return one whole view and one close-up, each chosen at random, as (2, 3, S, S).
+
+    Of a fine texture the one is as often a middle square.
+    """
     canvas = prepare(picture, size)
     squares = whole_squares(canvas.shape)
+    if (middles := _middles(canvas, size)) and rng.random() < 0.5:
+        squares = middles
     ny, nx = canvas.shape
     close = Square(int(rng.integers(ny - size + 1)), int(rng.integers(nx - size + 1)), size)
     chosen = (squares[rng.integers(len(squares))], close)
     return torch.stack([cut(canvas, square, size, interpolation) for square in chosen])
-
-
-def _spread(room: int, count: int) -> list[int]:
-    """Return ``count`` starts from 0 to ``room``; a single one in the middle."""
-    return [round(f * room) for f in (np.linspace(0, 1, count) if count > 1 else [0.5])]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
+from napari_magtex.imaging.devices import devices
 from napari_magtex.imaging.flaws import grain, speck, uneven_light
 from napari_magtex.imaging.kerr import kerr_frame, mfm_frame
 from napari_magtex.segment.arrangement import arranged
@@ -30,7 +31,6 @@ _MOST_OF_FRAME = 0.5  # of the shorter side, across a skyrmion
 _QUIETEST = 25.0  # contrast over noise
 _FORCE = 0.12  # share of frames of a force microscope
 _DEVICES = 0.35  # share of frames that show devices
-_LEAST_FILM = 0.03  # of a frame
 _QUIETEST_GROUND = 0.25  # of the film's noise that the ground beside it has, at least
 _VISIBLE = 0.35  # of the skyrmions' contrast: dust that changes the grey by less is no defect
 
@@ -76,7 +76,7 @@ def simulated_frame(
         snr = float(np.exp(rng.uniform(np.log(np.clip(9 / size, 0.7, 2.2)), np.log(_QUIETEST))))
     film = np.ones(shape, bool)
     if not clean and rng.random() < _DEVICES:
-        film = _devices(shape, rng)
+        film = devices(shape, rng)
     if m is None:
         depth = arranged(rng, shape, size)
         if not film.all():
@@ -135,37 +135,6 @@ def _seen(rng: np.random.Generator, m: NDArray[np.floating], inside: NDArray[np.
                 return ((signal - film_grey) / np.float32(contrast)).astype(np.float32)
     blur = float(rng.uniform(0.2, 0.14 * size + 0.6))
     return 1 - kerr_frame(SpinTexture.from_layer(m), blur_px=blur, periodic=False).pixels
-
-
-def _devices(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return where devices are on a frame: wires, pads in rows, discs, in any direction."""
-    ny, nx = shape
-    for _ in range(8):
-        angle = rng.normal() * 0.15 if rng.random() < 0.7 else rng.uniform(0, np.pi)
-        y, x = np.mgrid[:ny, :nx].astype(float)
-        c, s = np.cos(angle), np.sin(angle)
-        y, x = c * (y - ny / 2) - s * (x - nx / 2), s * (y - ny / 2) + c * (x - nx / 2)
-        step_y, step_x = rng.uniform(0.25, 1.6, 2) * min(shape)
-        width_y, width_x = step_y * rng.uniform(0.35, 0.9), step_x * rng.uniform(0.35, 0.95)
-        v, u = _folded(y + rng.uniform(0, step_y), step_y), _folded(x + rng.uniform(0, step_x), step_x)
-        kind = rng.random()
-        if kind < 0.4:
-            film = np.abs(v) < width_y / 2
-        elif kind < 0.7:
-            film = (np.abs(v) < width_y / 2) & (np.abs(u) < width_x / 2)
-        elif kind < 0.85:
-            step = min(step_x, step_y)
-            film = np.hypot(_folded(y, step), _folded(x, step)) < step * rng.uniform(0.2, 0.48)
-        else:
-            corner = rng.uniform(0.3, 0.8) * step_x
-            film = (np.abs(y) < width_y / 2) & (np.abs(y) + x < corner)
-        if _LEAST_FILM < film.mean() < 1:
-            return film
-    return np.ones(shape, bool)
-
-
-def _folded(values: NDArray[np.float64], step: float) -> NDArray[np.float64]:
-    return np.mod(values, step) - step / 2
 
 
 def _beside(rng: np.random.Generator, seen: Pixels, film: NDArray[np.bool_]) -> Pixels:
