@@ -1,13 +1,11 @@
-"""What the docks that learn from a person show of corrections, and where they put the network that has learned."""
+"""What the docks that learn from a person show of corrections."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QLabel, QTableView, QWidget
-
-from napari_magtex.widgets.networks import free_path, networks_folder
+from qtpy.QtWidgets import QLabel, QTableView
 
 
 def heading(text: str) -> QLabel:
@@ -25,17 +23,3 @@ def where(file: str, frame: int, roi: Sequence[int] | None) -> str:
     """Return what a cell says of where a picture came from."""
     region = "\nx {0}–{2}, y {1}–{3}".format(*roi) if roi else ""
     return f"{Path(file).name}\nframe {frame}{region}"
-
-
-def ask_for_network(parent: QWidget, name: str) -> Path | None:
-    """Ask where to save a network, by default under a free name where docks offer it; None where nobody says."""
-    folder = networks_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    chosen, _ = QFileDialog.getSaveFileName(
-        parent,
-        "Save network",
-        str(free_path(folder / f"{name}.safetensors")),
-        "Weights (*.safetensors)",
-        options=QFileDialog.Option.DontConfirmOverwrite,  # nothing is overwritten
-    )
-    return Path(chosen).with_suffix(".safetensors") if chosen else None

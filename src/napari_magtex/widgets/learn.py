@@ -18,8 +18,9 @@ from napari_magtex.states.definitions import State
 from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.classify import View
 from napari_magtex.widgets.correct import CorrectRow, caption_of, choose_folder, corrections_of, keeping
-from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
-from napari_magtex.widgets.kept import ask_for_network, heading, selected_rows, where
+from napari_magtex.widgets.dock import button_row, wrapped_label
+from napari_magtex.widgets.kept import heading, selected_rows, where
+from napari_magtex.widgets.learning import LearningDock
 from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import frame_index, in_brief, source_name
 from napari_magtex.widgets.tables import EstimateTable, table_view
@@ -59,7 +60,7 @@ class Candidate:
     doubt: str
 
 
-class LearnDock(Dock):
+class LearnDock(LearningDock["Adaptation"]):
     """Asks for the labels that help most, shows those that were given, and fits a network to them.
 
     Parameters
@@ -70,11 +71,12 @@ class LearnDock(Dock):
         Name or path of the classifier's weights.
     """
 
+    ending, use = "adapted", "where states are classified"
+
     def __init__(self, napari_viewer: Viewer, model: str | Path = "nine-states") -> None:
         super().__init__(napari_viewer, "Most useful to label next")
         self.candidates: list[Candidate] = []
         self.kept: list[Correction] = []
-        self.adaptation: Adaptation | None = None
         self.network, self.device = NetworkChoice(model), Choice(DEVICES)
         last = self.form.rows.rowCount() - 1
         self.form.rows.insertRow(last, "Network", self.network)
@@ -89,8 +91,7 @@ class LearnDock(Dock):
         self.hint = QLabel("Click a row to look at it, then say what it shows.")
         self.correct, self.summary = CorrectRow(), wrapped_label()
         self.manage = button_row({"Remove": self._on_remove, "Other folder…": self._on_choose_folder})
-        self.adapt, self.outcome = QPushButton("Adapt the network"), wrapped_label()
-        self.save_network = QPushButton("Save network…")
+        self.adapt = QPushButton("Adapt the network")
         for widget in (
             self.of_folder,
             self.ranking_view,
@@ -110,7 +111,6 @@ class LearnDock(Dock):
 
         self.of_folder.clicked.connect(self._on_of_folder)
         self.adapt.clicked.connect(self._on_adapt)
-        self.save_network.clicked.connect(self._on_save_network)
         self.correct.keep.connect(self._on_keep)
         self.ranking_view.clicked.connect(lambda index: self.go_to(index.row()))
         self.runner.ended.connect(self._show)
@@ -192,40 +192,17 @@ class LearnDock(Dock):
     # ---- adapting
 
     def _on_adapt(self) -> None:
-        self._run(_adapting(corrections_of(self.viewer), self.network.loader(self.device.value)), self._on_adapted)
+        self._run(_adapting(corrections_of(self.viewer), self.network.loader(self.device.value)), self._on_learned)
 
-    def _on_adapted(self, adaptation: Adaptation) -> None:
-        self.adaptation = adaptation
-        self.outcome.setText(outcome(adaptation))
-        self._show()
-
-    def save_adapted(self, path: Path) -> None:
-        """Write the adapted network; docks offer it from then on where it lies in the folder for networks."""
-        assert self.adaptation is not None
-        self.adaptation.save(path)
-        self.outcome.setText(
-            f"{outcome(self.adaptation)}<br>Saved as {path.stem}: choose it where states are classified."
-        )
-
-    def _on_save_network(self) -> None:
-        path = ask_for_network(self, f"{Path(self.network.value).stem}-adapted")
-        if path is not None:
-            try:
-                self.save_adapted(path)
-            except MagtexError as error:
-                tell(error)
+    def outcome_of(self, adaptation: Adaptation) -> str:
+        """Say in rich text how an adapted network does."""
+        return outcome(adaptation)
 
     # ---- showing
 
     @property
     def _row(self) -> int:
         return self.ranking_view.currentIndex().row()
-
-    def enterEvent(self, event: Any) -> None:  # noqa: N802
-        """Look again: another dock may have kept a correction."""
-        if not self.runner.running:
-            self._show()
-        super().enterEvent(event)
 
     def _run(self, work: Iterator[Any], answered: Callable[[Any], None]) -> None:
         if not self.runner.running:

@@ -19,9 +19,10 @@ from napari_magtex.segment.corrections import Correction, Corrections, correctio
 from napari_magtex.segment.finetune_recipe import Recipe
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.widgets.choices import DEVICES, RESULT_KEY, Choice, LabelsChoice
-from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
-from napari_magtex.widgets.kept import ask_for_network, heading, selected_rows
+from napari_magtex.widgets.dock import button_row, wrapped_label
+from napari_magtex.widgets.kept import heading, selected_rows
 from napari_magtex.widgets.layers import Units, to_pixels
+from napari_magtex.widgets.learning import LearningDock
 from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import frame_count, frame_index, frame_shape
 from napari_magtex.widgets.segment_layers import LABELS, REST
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 NO_NETWORK = "None is shipped yet: open one"
 
 
-class TeachDock(Dock):
+class TeachDock(LearningDock["Adaptation"]):
     """Keeps corrected frames, and fine-tunes a network on them.
 
     Parameters
@@ -51,11 +52,12 @@ class TeachDock(Dock):
         Name or path of the segmenter's weights.
     """
 
+    ending, use = "taught", "where skyrmions are segmented"
+
     def __init__(self, napari_viewer: Viewer, model: str | Path = "skyrmions") -> None:
         super().__init__(napari_viewer, "Keep this frame as corrected")
         self.corrections = Corrections(corrections_folder())
         self.kept: list[Correction] = []
-        self.adaptation: Adaptation | None = None
         self.labels = LabelsChoice(self.viewer)
         self.rest = LabelsChoice(self.viewer, none="None: not looked for")
         self.labels.setToolTip("The skyrmions of the frame, as you have corrected them")
@@ -69,9 +71,9 @@ class TeachDock(Dock):
         self.table = EstimateTable()
         self.table_view = table_view(self.table)
         self.table_view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.summary, self.beforehand, self.outcome = wrapped_label(), wrapped_label(), wrapped_label()
+        self.summary, self.beforehand = wrapped_label(), wrapped_label()
         self.manage = button_row({"Remove": self._on_remove, "Other folder…": self._on_choose_folder})
-        self.tune, self.save_network = QPushButton("Fine-tune on my corrections"), QPushButton("Save network…")
+        self.tune = QPushButton("Fine-tune on my corrections")
         for widget in (
             heading("Corrections kept"),
             self.summary,
@@ -91,7 +93,6 @@ class TeachDock(Dock):
         self.viewer.layers.events.inserted.connect(self._on_inserted)
         self.minutes.valueChanged.connect(lambda _minutes: self._show())
         self.tune.clicked.connect(self._on_tune)
-        self.save_network.clicked.connect(self._on_save_network)
         self.runner.ended.connect(self._show)
         self._on_layer()
         self._show()
@@ -176,36 +177,13 @@ class TeachDock(Dock):
         elif not self.runner.running:
             self._set_busy(True)
             load = self.network.loader(self.device.value)
-            self.runner.run(_tuning(self.corrections, load, Recipe(minutes=self.minutes.value())), self._on_tuned)
+            self.runner.run(_tuning(self.corrections, load, Recipe(minutes=self.minutes.value())), self._on_learned)
 
-    def _on_tuned(self, adaptation: Adaptation) -> None:
-        self.adaptation = adaptation
-        self.outcome.setText(outcome(adaptation))
-        self._show()
-
-    def save_adapted(self, path: Path) -> None:
-        """Write the new network; docks offer it from then on where it lies in the folder for networks."""
-        assert self.adaptation is not None
-        self.adaptation.save(path)
-        self.outcome.setText(
-            f"{outcome(self.adaptation)}<br>Saved as {path.stem}: choose it where skyrmions are segmented."
-        )
-
-    def _on_save_network(self) -> None:
-        path = ask_for_network(self, f"{Path(self.network.value).stem}-taught")
-        if path is not None:
-            try:
-                self.save_adapted(path)
-            except MagtexError as error:
-                tell(error)
+    def outcome_of(self, adaptation: Adaptation) -> str:
+        """Say in rich text how a fine-tuned network does."""
+        return outcome(adaptation)
 
     # ---- showing
-
-    def enterEvent(self, event: Any) -> None:  # noqa: N802
-        """Look again: somebody may have put corrections into the folder."""
-        if not self.runner.running:
-            self._show()
-        super().enterEvent(event)
 
     def _set_busy(self, busy: bool) -> None:
         for widget in (self.manage, self.tune, self.save_network):
