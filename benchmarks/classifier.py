@@ -132,7 +132,7 @@ def measured(
 
     def judged(name: str, plan: Iterator[HeldOut]) -> list[Answer]:
         print(f"judging {name}", file=sys.stderr)
-        return [_answer(one.item, one.raw.applicable, one.verdict) for one in judge(plan, classifier)]
+        return [_answer(one.item, one.verdict) for one in judge(plan, classifier)]
 
     def with_faults(faults: Faults) -> Groups:
         plans = {f: held_out(simulations, "test", f, count, seed=SEED, faults=faults) for f in Family}
@@ -153,9 +153,15 @@ def measured(
     return {k: v for k, v in clean.items() if v}, with_faults(Faults.MODERATE), with_faults(Faults.ALL), far
 
 
-def _answer(item: HeldOut, applicable: float, verdict: Verdict) -> Answer:
+def _answer(item: HeldOut, verdict: Verdict) -> Answer:
     return Answer(
-        item.family, item.state, verdict.state, verdict.probability, verdict.set, verdict.applicable, applicable
+        item.family,
+        item.state,
+        verdict.state,
+        verdict.probability,
+        verdict.set,
+        verdict.applicable,
+        verdict.applicability,
     )
 
 

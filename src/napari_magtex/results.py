@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from napari_magtex import __version__
+from napari_magtex.io.files import write_text
 from napari_magtex.picture import Contrast, Picture
 
 
@@ -244,23 +244,7 @@ def write_json(results: Sequence[Result], path: Path) -> None:
 
 def write_csv(results: Sequence[Result], path: Path) -> None:
     """Write the table as CSV: beside the target first, then renamed."""
-    write_text(path, table(results).to_csv(index=False))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old one or the whole new one."""
-    with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a place beside a file to write to, and rename it to the file when all is written."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    yield beside
-    beside.replace(path)
+    write_text(path, table(results).to_csv(index=False, lineterminator="\n"))
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -49,7 +49,7 @@ def hysteresis(
     from napari_magtex.estimate.loop import film_loops, loop_table
     from napari_magtex.estimate.loop_chart import loop_figure
     from napari_magtex.estimate.material import read_estimate
-    from napari_magtex.results import write_text
+    from napari_magtex.io.files import write_text
 
     band: LoopBand | None = None
     if estimate is not None:
@@ -73,7 +73,7 @@ def hysteresis(
         typer.echo(note)
     about = {"file": experiment, **(band or loop).record(), "experiment": conditions.to_dict(), "version": __version__}
     points = loop_table(loop) if band is None else band_table(band)
-    _write(out, lambda path: write_text(path, points.to_csv(index=False, float_format="%.9g")))
+    _write(out, lambda path: write_text(path, points.to_csv(index=False, lineterminator="\n", float_format="%.9g")))
     if plot is not None:
         figure = loop_figure(loop, Path(experiment).stem, band)
         _write(plot, lambda path: write_figure(figure, path))

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from napari_magtex.errors import MagtexError, UnreadableFile
-from napari_magtex.io.files import checked_file
+from napari_magtex.io.files import checked_file, replacing, write_text
 from napari_magtex.io.tiff import read_tiff, write_tiff
 from napari_magtex.picture import Contrast, Picture
-from napari_magtex.results import replacing, write_text
 
 TABLE = "corrections.csv"
 _PICTURE = re.compile(r"([0-9a-f]{64})\.tif")

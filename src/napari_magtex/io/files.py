@@ -1,7 +1,9 @@
-"""What every reader checks before it looks inside a file."""
+"""Files: what every reader checks before it looks inside one, and how every writer leaves none by halves."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from napari_magtex.errors import UnreadableFile
@@ -28,3 +30,32 @@ def checked_file(path: str | Path) -> Path:
     except OSError as error:
         raise UnreadableFile(f"the file cannot be opened: {error.strerror or error}") from error
     return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the whole new one."""
+    with replacing(path) as beside:
+        # a file name that is no UTF-8 stays the bytes it was; pandas has ended its lines already
+        beside.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a place beside a file to write to, and rename it to the file when all is written.
+
+    Where writing fails nothing stays behind. Of a link the file that it leads to is replaced; what is no file, as a
+    pipe or /dev/stdout, is written to itself.
+    """
+    path = Path(path)
+    if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
+        yield path
+        return
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        yield beside
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    beside.replace(path)

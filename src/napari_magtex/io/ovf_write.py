@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_magtex.errors import MagtexError
+from napari_magtex.io.files import replacing
 from napari_magtex.io.ovf_data import CHECK_VALUES
 from napari_magtex.texture import SpinTexture
 
@@ -44,7 +43,11 @@ def write_ovf(
     content = b"".join(
         (head.encode(), f"# Begin: Data {kind}\n".encode(), block, f"# End: Data {kind}\n# End: Segment\n".encode())
     )
-    _replace(Path(path), content)
+    try:
+        with replacing(Path(path)) as beside:
+            beside.write_bytes(content)
+    except OSError as error:
+        raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error
 
 
 def _header(texture: SpinTexture, version: str) -> list[str]:
@@ -75,21 +78,3 @@ def _data(values: NDArray[np.float64], representation: Representation, order: st
     size = int(representation[-1])
     numbers = np.concatenate([[CHECK_VALUES[size]], values.ravel()])
     return numbers.astype(f"{order}f{size}").tobytes() + b"\n"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside the target and rename, so that a full disk or a crash never costs the file that was there."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(name).chmod(0o666 & ~mask)  # as a plain open would have made it
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.colours import ColourMap, recognise, rgb_to_spin, spread
 from napari_magtex.errors import MagtexError, UnreadableFile
-from napari_magtex.io.files import checked_file
+from napari_magtex.io.files import checked_file, replacing
 from napari_magtex.io.frames import Frames
 from napari_magtex.io.lengths import positive
 from napari_magtex.io.tiff import read_tiff, write_tiff
@@ -87,12 +87,13 @@ def write_spin_picture(path: str | Path, picture: Picture) -> None:
     path = Path(path)
     told = tell(picture)
     try:
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            write_tiff(path, picture, json.dumps({OUR_KEY: told}))
-        elif path.suffix.lower() == ".png":
-            _write_png(path, picture, told)
-        else:
+        if (suffix := path.suffix.lower()) not in (".png", *TIFF_SUFFIXES):
             raise MagtexError(f"pictures are written as .png or .tif, not as {path.suffix or path.name}")
+        with replacing(path) as beside:
+            if suffix == ".png":
+                _write_png(beside, picture, told)
+            else:
+                write_tiff(beside, picture, json.dumps({OUR_KEY: told}))
     except OSError as error:
         raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from napari_magtex.errors import MagtexError
-from napari_magtex.results import replacing, write_text
+from napari_magtex.io.files import replacing, write_text
 
 
 @contextmanager
@@ -32,9 +32,6 @@ def label_image(path: Path) -> Iterator[Any]:
                     yield lambda labels: file.write(labels, contiguous=False, compression="zlib", metadata=None)
             except KeyboardInterrupt:
                 stopped = True
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
     except OSError as error:
         raise MagtexError(f"{path} cannot be written ({error.strerror})") from error
     if stopped:
@@ -45,4 +42,4 @@ def write_rows(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Path
     """Write the rows of all frames as CSV; where there is none, the names of the columns."""
     filled = [one.astype(object) for one in parts if len(one)]
     rows = pd.concat(filled) if filled else pd.DataFrame(columns=list(columns))
-    write_text(path, rows.to_csv(index=False))
+    write_text(path, rows.to_csv(index=False, lineterminator="\n"))

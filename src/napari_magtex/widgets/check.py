@@ -156,7 +156,8 @@ class CheckDock(Dock):
         from napari_magtex.estimate.compare import spectra_table
         from napari_magtex.estimate.compare_chart import spectra_figure
         from napari_magtex.estimate.figures import write_figure
-        from napari_magtex.results import write_json, write_text
+        from napari_magtex.io.files import write_text
+        from napari_magtex.results import write_json
 
         if self.comparison is None:
             raise UnusablePicture("nothing is checked yet: press Check by simulation first")
@@ -168,7 +169,9 @@ class CheckDock(Dock):
                 title = f"{Path(comparison.provenance.file).name}\n{constants_text(comparison.material)}"
                 write_figure(spectra_figure(comparison, title), path)
             else:
-                write_text(path, spectra_table(comparison).to_csv(index=False, float_format="%.6g"))
+                write_text(
+                    path, spectra_table(comparison).to_csv(index=False, lineterminator="\n", float_format="%.6g")
+                )
         except OSError as error:
             raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
 

@@ -170,7 +170,7 @@ class HysteresisDock(Dock):
         from napari_magtex.estimate.band import band_table
         from napari_magtex.estimate.figures import write_figure
         from napari_magtex.estimate.loop_chart import loop_figure
-        from napari_magtex.results import write_text
+        from napari_magtex.io.files import write_text
 
         if self.band is None or self.taken_of is None:
             raise UnusablePicture("there is no loop yet: press Predict hysteresis first")
@@ -184,7 +184,7 @@ class HysteresisDock(Dock):
             elif path.suffix.lower() == ".png":
                 write_figure(loop_figure(band.loop, constants_text(band.material), band), path)
             else:
-                write_text(path, band_table(band).to_csv(index=False, float_format="%.9g"))
+                write_text(path, band_table(band).to_csv(index=False, lineterminator="\n", float_format="%.9g"))
         except OSError as error:
             raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
 

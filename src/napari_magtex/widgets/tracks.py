@@ -17,8 +17,9 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QSpinBox, QWidge
 from napari_magtex.compute import Progress, passed_on
 from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
+from napari_magtex.io.files import write_text
 from napari_magtex.picture import Contrast
-from napari_magtex.results import Provenance, write_text
+from napari_magtex.results import Provenance
 from napari_magtex.segment.motion import Motion, MotionSettings, motion_of
 from napari_magtex.segment.positions import positions_in
 from napari_magtex.segment.tracks import Tracks, TrackSettings, follow
@@ -164,7 +165,7 @@ class TracksDock(Dock):
         told, path = self._told(), Path(path)
         table = told.tracks.rows() if name == TABLES["Save tracks"] else told.motion.msd_rows()
         try:
-            write_text(path, table.to_csv(index=False))
+            write_text(path, table.to_csv(index=False, lineterminator="\n"))
         except OSError as error:
             raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
 
