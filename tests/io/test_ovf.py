@@ -316,9 +316,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MagtexError, match=r"nowhere/a\.ovf cannot be written"):
-        write_ovf(tmp_path / "nowhere" / "a.ovf", SpinTexture.from_layer(np.full((2, 2, 3), 1.0)))
+def test_a_folder_is_made_and_one_that_cannot_be_is_named(tmp_path: Path) -> None:
+    texture = SpinTexture.from_layer(np.full((2, 2, 3), 1.0))
+    write_ovf(tmp_path / "new" / "a.ovf", texture)
+    assert (tmp_path / "new" / "a.ovf").is_file()
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(MagtexError, match=r"taken/a\.ovf cannot be written"):
+        write_ovf(tmp_path / "taken" / "a.ovf", texture)
 
 
 def test_a_block_without_numbers_holds_none(file) -> None:

@@ -55,7 +55,7 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.part")
     try:
         yield beside
+        beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    beside.replace(path)
