@@ -11,9 +11,14 @@ from napari_magtex.io.files import replacing, write_text
 def test_what_fails_half_way_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(OSError, match="full"), replacing(path) as beside:
-        beside.write_text("half")
-        raise OSError("full")
+
+    def fail_half_way() -> None:
+        with replacing(path) as beside:
+            beside.write_text("half")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        fail_half_way()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
