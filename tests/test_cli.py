@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 import tifffile
 from PIL import Image
+from typer.testing import CliRunner
 
+from napari_magtex.cli import app
 from napari_magtex.io.ovf import write_ovf
 from napari_magtex.texture import SpinTexture
 
@@ -40,6 +42,19 @@ def folder(tmp_path, monkeypatch, one_state):
     (tmp_path / "broken.ovf").write_bytes((tmp_path / "helix.ovf").read_bytes()[:5000])
     (tmp_path / "one.toml").write_text(one_state)
     return tmp_path
+
+
+def test_a_name_that_the_terminal_cannot_show_costs_no_answer(folder):
+    (folder / "π.png").write_bytes((folder / "grey.png").read_bytes())
+    result = CliRunner(charset="latin-1").invoke(app, ["info", "π.png"])
+    assert result.exit_code == 0
+    assert "\\u03c0.png" in result.stdout
+
+
+def test_weights_are_not_written_where_their_card_belongs(folder, magtex):
+    code, _, err = magtex("train", "estimator", "one.toml", "--out", "mine.json")
+    assert code == 2
+    assert "safetensors" in err
 
 
 class TestClassify:

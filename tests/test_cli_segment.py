@@ -9,6 +9,7 @@ import tifffile
 import torch
 from PIL import Image
 
+from napari_magtex.cli.segment import labels_path
 from napari_magtex.io.ovf import write_ovf
 from napari_magtex.models import store
 from napari_magtex.physics.starts import paint_skyrmion, uniform_start
@@ -156,6 +157,12 @@ def test_two_files_of_one_name_do_not_overwrite_each_other(folder, magtex):
     magtex("segment", "--method", "threshold", "many.png", "other/many.png", "--out", "found")
     counts = [tifffile.imread(folder / "found" / f"many{n}_labels.tif").max() for n in ("", "_2")]
     assert counts == [len(PLACES), 5]
+
+
+def test_a_name_that_looks_numbered_is_not_overwritten_either(folder):
+    taken = set()
+    paths = [labels_path(folder, path, taken).name for path in ("a/many.tif", "b/many.tif", "b/many_2.tif")]
+    assert paths == ["many_labels.tif", "many_2_labels.tif", "many_2_2_labels.tif"]
 
 
 def test_weights_of_ones_own_are_used_and_named(folder, magtex):

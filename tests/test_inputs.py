@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from napari_magtex.errors import MagtexError, UnreadableFile, Unsuitable, UnusablePicture
-from napari_magtex.inputs import draw_texture, open_inputs
+from napari_magtex.inputs import draw_texture, open_inputs, open_recordings
 from napari_magtex.io.ovf import write_ovf
 from napari_magtex.picture import Contrast
 from napari_magtex.texture import Lattice, SpinTexture
@@ -141,8 +141,18 @@ def test_arrays_and_tables_are_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "row", ["0,5;-1,25;1,5E-3", "0,5\t-1,25\t1,5E-3", "0.5,-1.25,1.5E-3", "0.5 -1.25 0.0015", "0.5; -1.25; .0015"]
+)
+def test_a_comma_may_part_numbers_or_be_a_decimal_one(tmp_path: Path, row: str) -> None:
+    (tmp_path / "a.csv").write_bytes(b"# Breite: 5 \xb5m\n" + (row + "\n").encode() * 20)
+    frames = open_recordings(tmp_path / "a.csv")[0]
+    np.testing.assert_allclose(frames.pixels, np.tile([0.5, -1.25, 0.0015], (1, 20, 1)))
+
+
+@pytest.mark.parametrize(
     ("name", "content", "match"),
     [
+        ("a.csv", b"0,5 1,5\n2,5 3,5", "may be a decimal one"),
         ("a.png", b"", r"empty \(0 bytes\)"),
         ("a.png", b"not a png", "does not begin as a .png file"),
         ("a.xyz", b"12", "files of the kind .xyz are not read"),
@@ -157,6 +167,12 @@ def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes,
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UnreadableFile, match=match):
         open_inputs(tmp_path / name)
+
+
+def test_an_array_without_a_frame_is_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((0, 20, 20)))
+    with pytest.raises(UnreadableFile, match="holds no frame"):
+        open_inputs(tmp_path / "a.npy")
 
 
 def test_a_missing_file_and_a_folder_are_errors(tmp_path: Path) -> None:
@@ -184,7 +200,7 @@ def test_every_real_file_opens_or_says_why_not(real_data: Path) -> None:
                     refused[path.name] = str(error)
     too_small = {name for name, said in refused.items() if "needs 16 x 16" in said}
     assert {name: said for name, said in refused.items() if name not in too_small} == {
-        "08_carbon.dm3": "the file holds no image, only spectra, plots or tables (1x2048)",
+        "08_carbon.dm3": "the file holds no image, only spectra, transforms, plots or tables (1x2048)",
         "example15_m000000.png": "every pixel of the picture is the same: it shows nothing to analyse",
     }
     assert len(too_small) == 9

@@ -20,12 +20,29 @@ RAMP = np.add.outer(np.arange(20.0), 100 * np.arange(24.0))  # (20, 24), every p
         (np.ones((5, 5, 20, 20)), "choose one frame"),
         (np.ones((20, 20, 2)), "choose one frame"),
         (np.ones(20), "one frame is"),
+        (np.linspace(-1, 1, 1200).reshape(20, 20, 3), "from -1 to 1"),
+        (np.linspace(0, 255, 1200).reshape(20, 20, 3), "from 0 to 255"),
+        (np.full((20, 20, 3), -3), "from -3 to 0"),
+        (np.full((20, 20, 3), 70000), "integers 0 to 255 or 65535"),
         (np.ones((0, 0)), "0 x 0 pixels"),
     ],
 )
 def test_what_is_no_picture_is_refused_with_the_reason(pixels, words):
     with pytest.raises(UnusablePicture, match=words):
         Picture(pixels)
+
+
+@pytest.mark.parametrize(("dtype", "full"), [("uint8", 255), ("uint16", 65535), ("int64", 255), ("uint32", 65535)])
+def test_integers_of_colour_go_to_one(dtype, full):
+    pixels = np.zeros((20, 20, 3), dtype)
+    pixels[3, 4] = full, full // 3, 0
+    np.testing.assert_allclose(Picture(pixels).pixels[3, 4], [1, 1 / 3, 0], atol=1e-6)
+
+
+def test_colours_that_interpolation_left_beyond_one_are_cut():
+    pixels = np.full((20, 20, 3), 0.5)
+    pixels[0, 0], pixels[1, 1] = 1.1, -0.1
+    assert (Picture(pixels).pixels.min(), Picture(pixels).pixels.max()) == (0, 1)
 
 
 def test_lone_bad_pixels_take_the_median():

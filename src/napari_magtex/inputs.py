@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -183,6 +184,8 @@ def _array(path: Path) -> Frames:
     colour = array.ndim > 2 and array.shape[-1] in (3, 4)
     if array.ndim < 2 or (colour and array.ndim < 3):
         raise UnreadableFile(f"the array has the shape {array.shape}: a picture has rows and columns")
+    if not array.size:
+        raise UnreadableFile(f"the array has the shape {array.shape}: it holds no frame")
     contrast = Contrast.SPIN if colour else None
     return Frames(array.reshape(-1, *array.shape[-3 if colour else -2 :]), None, contrast, path.name, {"format": "npy"})
 
@@ -190,11 +193,28 @@ def _array(path: Path) -> Frames:
 def _table(path: Path) -> Frames:
     """Read rows of numbers, as STXM and MFM programs export; what follows # is left out."""
     try:
-        with path.open(encoding="utf-8-sig", errors="strict") as stream:
-            lines = [line.partition("#")[0].replace(",", " ").replace(";", " ").split() for line in stream]
-        rows = np.array([line for line in lines if line], dtype=np.float64)
+        with path.open(encoding="utf-8-sig", errors="replace") as stream:
+            lines = [line for whole in stream if (line := whole.partition("#")[0].strip())]
+        rows = np.array([line.split() for line in _with_points(lines)], dtype=np.float64)
     except ValueError as error:
         raise UnreadableFile("the file is no table of numbers, with as many in every row") from error
     if rows.ndim != 2 or min(rows.shape) < 2:
         raise UnreadableFile("the file is no picture: a table of numbers has rows and columns")
     return Frames(rows[None], None, None, path.name, {"format": path.suffix.lower().lstrip(".")})
+
+
+def _with_points(lines: Sequence[str]) -> list[str]:
+    """Return lines of numbers with decimal points, parted by blanks.
+
+    A comma is a decimal one where something else parts the numbers and nobody writes points: so a German Excel does.
+    """
+    text = "\n".join(lines)
+    if "," in text and "." not in text:
+        if ";" in text or "\t" in text:
+            lines = [line.replace(",", ".") for line in lines]
+        elif re.search(r"\d,\d+ +[-+\d]", text):
+            raise UnreadableFile(
+                "commas and blanks part the numbers, so a comma may be a decimal one: save the table with points, or "
+                "with semicolons between the numbers"
+            )
+    return [line.replace(",", " ").replace(";", " ") for line in lines]

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from napari_magtex.errors import BadRegion, UnusablePicture
 
 SMALLEST_SIDE = 16  # pixels: below it no texture can be told from noise
+_FULL = (255, 65535)  # what a full colour may be in integers
+_OVERSHOOT = 0.5  # that interpolation may leave beyond 0 and 1; spins reach -1
 GREY_TOLERANCE = 2.5 / 255  # grey pictures come back from colour JPEG with channels this far apart
 
 
@@ -195,8 +197,7 @@ def _real_pixels(pixels: NDArray[Any]) -> NDArray[np.float32]:
             f"one frame is (ny, nx) or (ny, nx, 3 or 4), this is {pixels.shape}: choose one frame of the stack"
         )
     colour = pixels.ndim == 3
-    full = float(np.iinfo(pixels.dtype).max) if colour and np.issubdtype(pixels.dtype, np.integer) else 1.0
-    real = pixels.astype(np.float32) / np.float32(full)
+    real = pixels.astype(np.float32) / np.float32(_full(pixels) if colour else 1.0)
     if colour and real.shape[2] == 4:
         alpha = np.clip(real[..., 3:], 0, 1)
         real = real[..., :3] * alpha + (1 - alpha)
@@ -206,3 +207,26 @@ def _real_pixels(pixels: NDArray[Any]) -> NDArray[np.float32]:
     if not finite.all():
         real = np.where(finite, real, np.median(real[finite])).astype(np.float32)
     return np.ascontiguousarray(real.clip(0, 1) if colour else real)
+
+
+def _full(colours: NDArray[Any]) -> float:
+    """Return the value of a full colour; of integers wider than 16 bits their largest one tells."""
+    if np.issubdtype(colours.dtype, np.integer):
+        if colours.dtype.itemsize <= 2:
+            return float(np.iinfo(colours.dtype).max)
+        low, high = float(colours.min(initial=0)), float(colours.max(initial=0))
+        if low >= 0 and high <= _FULL[-1]:
+            return float(next(full for full in _FULL if high <= full))
+    elif colours.dtype == bool:
+        return 1.0
+    else:
+        low, high = float(colours.min(initial=0)), float(colours.max(initial=0))
+        if not math.isfinite(high - low):
+            finite = colours[np.isfinite(colours)]
+            low, high = float(finite.min(initial=0)), float(finite.max(initial=0))
+        if low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT:
+            return 1.0
+    raise UnusablePicture(
+        f"colours go from {low:g} to {high:g}: floats take 0 to 1, integers 0 to 255 or 65535. Rescale them; spins are "
+        "read from an OVF"
+    )

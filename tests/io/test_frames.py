@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_magtex.errors import UnreadableFile
-from napari_magtex.io.frames import read_frames
+from napari_magtex.io.frames import _image_of, read_frames
 from napari_magtex.io.lengths import metres, pixel_size
 from napari_magtex.picture import Contrast
 
@@ -99,6 +99,29 @@ def test_a_ser_without_its_emi_opens_all_the_same(real_data: Path, tmp_path: Pat
     (frames,) = read_frames(tmp_path / name)
     assert frames.pixel_size == pytest.approx((5.261214205047081 * NM,) * 2)
     assert "voltage_kV" not in frames.meta
+
+
+@pytest.mark.parametrize("name", ["search_1.ser", "search_10.ser"])
+def test_each_ser_beside_an_emi_gives_its_own_pixels(real_data: Path, tmp_path: Path, name: str) -> None:
+    stem = real_data / RSCIIO / "tia__new__128x128-TEM_search"
+    folder = tmp_path / "film[3]"
+    folder.mkdir()
+    shutil.copy(stem.with_name(f"{stem.name}.emi"), folder / "search.emi")
+    first = bytearray(stem.with_name(f"{stem.name}_1.ser").read_bytes())
+    (folder / "search_1.ser").write_bytes(first)
+    first[-100:] = bytes(100)
+    (folder / "search_10.ser").write_bytes(first)
+    (frames,) = read_frames(folder / name)
+    shutil.copy(folder / name, tmp_path / "alone_1.ser")
+    (alone,) = read_frames(tmp_path / "alone_1.ser")
+    np.testing.assert_array_equal(frames.pixels, alone.pixels)
+
+
+@pytest.mark.parametrize(("dtype", "units"), [(complex, "nm"), (float, "1/nm"), (float, "nm^-1")])
+def test_a_transform_beside_an_image_is_left_out(tmp_path: Path, dtype: type, units: str) -> None:
+    axes = [{"navigate": False, "units": units, "scale": 1.0}] * 2
+    signal = {"data": np.ones((20, 20), dtype), "axes": axes, "metadata": {}}
+    assert _image_of(signal, tmp_path / "a.emd", lazy=False) is None
 
 
 def test_a_large_stack_stays_on_the_disk_only_when_asked(real_data: Path, monkeypatch) -> None:

@@ -237,3 +237,18 @@ def test_real_pictures_open(real_data: Path, name: str, shape: tuple, size: tupl
     assert picture.pixel_size == (None if size is None else pytest.approx(size))
     assert picture.contrast is contrast
     json.dumps(dict(picture.meta))
+
+
+@pytest.mark.parametrize("limit", [1 << 28, 1000])
+@pytest.mark.parametrize("coloured", [0, 3])
+def test_a_stack_is_grey_only_where_all_of_its_frames_are(tmp_path: Path, monkeypatch, coloured, limit) -> None:
+    for module in ("spin_png", "tiff"):
+        monkeypatch.setattr(f"napari_magtex.io.{module}.LARGEST_IN_MEMORY", limit)
+    stack = np.repeat(np.random.default_rng(0).integers(0, 255, (4, 20, 30, 1), dtype=np.uint8), 3, axis=3)
+    tifffile.imwrite(tmp_path / "grey.tif", stack, photometric="rgb")
+    grey = read_picture_file(tmp_path / "grey.tif")
+    np.testing.assert_array_equal(np.asarray(grey.pixels), stack[..., 0])
+    assert isinstance(grey.pixels, np.ndarray) == (limit > 1000)
+    stack[coloured, ..., 0] = 255
+    tifffile.imwrite(tmp_path / "colour.tif", stack, photometric="rgb")
+    assert read_picture_file(tmp_path / "colour.tif").is_colour

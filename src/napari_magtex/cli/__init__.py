@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import warnings
 from typing import Annotated
 
@@ -45,5 +47,8 @@ def main(
     ] = False,
 ) -> None:
     """Magnetic textures: name the state, estimate A, D and Ms, count skyrmions, simulate."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter shall not cost the answer
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     context.with_resource(warnings.catch_warnings())  # put back when the command ends
     warnings.showwarning = _tell_warning

@@ -15,7 +15,7 @@ import typer
 
 from napari_magtex import __version__
 from napari_magtex.cli import tables
-from napari_magtex.cli.console import Outcome, Report, answer_each, fail, finish, gather, show
+from napari_magtex.cli.console import Outcome, Report, answer_each, fail, gather, leave, show, write_results
 from napari_magtex.cli.options import (
     Cluster,
     ContrastOption,
@@ -74,8 +74,9 @@ def classify(
         return classify_files(paths, contrast.contrast, regions, _classifier(device), report, attention)
 
     verdicts, code = gather(paths, outcomes)
+    code = write_results(verdicts, code, json, csv)
     show(tables.VERDICTS, [tables.verdict_row(verdict) for verdict in verdicts])
-    finish(verdicts, code, json, csv)
+    leave(code)
 
 
 def classify_files(
@@ -273,13 +274,14 @@ def estimate(
         return rows
 
     estimates, code = answer_each(paths, answer)
+    if anchors:
+        code = write_anchors(measured, anchors) or code
+    code = write_results(estimates, code, json, csv)
     for note in notes:
         typer.echo(note, err=True)
     show(tables.ESTIMATES, [tables.estimate_row(row) for row in estimates])
     show_anchors(measured)
-    if anchors:
-        code = write_anchors(measured, anchors) or code
-    finish(estimates, code, json, csv)
+    leave(code)
 
 
 def show_anchors(measured: Sequence[Anchors]) -> None:

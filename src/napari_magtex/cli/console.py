@@ -141,9 +141,9 @@ def write_table(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Pat
     return 0
 
 
-def finish(results: Sequence[Result], code: int, json: Path | None, csv: Path | None) -> None:
-    """Write the files asked for and leave with the exit code, 1 where a file cannot be written."""
-    if code := write_results(results, code, json, csv):
+def leave(code: int) -> None:
+    """Leave with an exit code, if there is one."""
+    if code:
         raise typer.Exit(code)
 
 

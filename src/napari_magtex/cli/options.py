@@ -100,6 +100,13 @@ def positive(text: str | float) -> float:
     return value
 
 
+def _no_card(path: Path) -> Path:
+    """Keep weights from where their card is written."""
+    if path.suffix.lower() == ".json":
+        raise typer.BadParameter(f"{path} is where the card belongs: name the weights .safetensors")
+    return path
+
+
 def nonnegative(text: str | float) -> float:
     """Read a number from 0."""
     value = number(text)
@@ -162,4 +169,9 @@ Cluster = Annotated[
     typer.Option("--scheduler", parser=address, metavar="URL", help="Compute on the workers of a dask scheduler."),
 ]
 Experiments = Annotated[str, typer.Argument(metavar="EXPERIMENT.toml", help="What is simulated and how it is seen.")]
-Weights = Annotated[Path, typer.Option("--out", dir_okay=False, metavar="FILE.safetensors", help="Weights to write.")]
+Weights = Annotated[
+    Path,
+    typer.Option(
+        "--out", dir_okay=False, callback=_no_card, metavar="FILE.safetensors", help="Weights to write, a card beside."
+    ),
+]

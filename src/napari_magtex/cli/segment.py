@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_magtex.cli import tables
-from napari_magtex.cli.console import STOPPED, Report, answer_each, finish, show, write_table
+from napari_magtex.cli.console import STOPPED, Report, answer_each, show, write_results, write_table
 from napari_magtex.cli.motion import Followed, Stack
 from napari_magtex.cli.options import DeviceOption, Paths, Rois, number, positive, usable
 from napari_magtex.compute import Device, Progress
@@ -89,7 +89,7 @@ def segment(
     except ModelUnavailable as error:
         raise typer.BadParameter(str(error), param_hint="--weights" if weights else "--method") from None
     interrupted: list[Counted] = []
-    taken = Counter[str]()
+    taken: set[str] = set()
 
     def answer(path: str, report: Report) -> list[Counted]:
         from napari_magtex.inputs import open_inputs
@@ -122,7 +122,6 @@ def segment(
 
     counted, code = answer_each(paths, answer)
     counted += interrupted
-    show(tables.SEGMENTATIONS, [tables.segmentation_row(one) for one in counted])
     if counted or code != STOPPED:
         from napari_magtex.segment.measure import COLUMNS, RADIAL_COLUMNS
 
@@ -130,13 +129,15 @@ def segment(
         code = write_table([one.radial for one in counted], RADIAL_COLUMNS, out / "radial.csv") or code
         if followed:
             code = followed.write(out, code)
-        finish(counted, code, out / "skyrmions.json", None)
+        code = write_results(counted, code, out / "skyrmions.json", None)
+    show(tables.SEGMENTATIONS, [tables.segmentation_row(one) for one in counted])
     raise typer.Exit(code)
 
 
-def labels_path(folder: Path, path: str, taken: Counter[str]) -> Path:
-    """Return <stem>_labels.tif, numbered where two inputs share a stem."""
+def labels_path(folder: Path, path: str, taken: set[str]) -> Path:
+    """Return <stem>_labels.tif, numbered where that name is taken."""
     stem = Path(path).stem
-    taken[stem] += 1
-    again = f"_{taken[stem]}" if taken[stem] > 1 else ""
-    return folder / f"{stem}{again}_labels.tif"
+    names = (stem if number == 1 else f"{stem}_{number}" for number in itertools.count(1))
+    name = next(name for name in names if name not in taken)
+    taken.add(name)
+    return folder / f"{name}_labels.tif"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_magtex.errors import UnreadableFile
+from napari_magtex.errors import MagtexError, UnreadableFile
 
 
 def checked_file(path: str | Path) -> Path:
@@ -30,6 +31,22 @@ def checked_file(path: str | Path) -> Path:
     except OSError as error:
         raise UnreadableFile(f"the file cannot be opened: {error.strerror or error}") from error
     return path
+
+
+def may_be_written(path: Path) -> None:
+    """Try whether a file may be written to, before long work is done for it; its folder is made.
+
+    Raises
+    ------
+    MagtexError
+        It may not.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error
 
 
 def write_text(path: Path, text: str) -> None:

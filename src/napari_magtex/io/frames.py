@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ READERS = {
     ".mrc": "mrc",
 }
 HDF5_SUFFIXES = (".hspy", ".hdf5", ".h5", ".nxs")
+_RECIPROCAL = re.compile(r"1\s*/|.+(\^-1|\*\*-1|⁻¹)$")  # 1/nm, nm^-1
 LARGEST_IN_MEMORY = 1 << 28  # bytes: larger stacks stay on the disk when the caller can take them lazily
 
 
@@ -118,7 +120,8 @@ def read_frames(path: str | Path, *, lazy: bool = False) -> list[Frames]:
 
     Returns
     -------
-    One recording for each signal that is an image or a stack of images; spectra and plots are left out.
+    One recording for each signal that is an image or a stack of images; spectra, Fourier transforms and plots are left
+    out.
 
     Raises
     ------
@@ -141,7 +144,7 @@ def read_frames(path: str | Path, *, lazy: bool = False) -> list[Frames]:
             ) from error
     if not found:
         shapes = ", ".join("x".join(map(str, signal["data"].shape)) for signal in signals[:4]) or "nothing"
-        raise UnreadableFile(f"the file holds no image, only spectra, plots or tables ({shapes})")
+        raise UnreadableFile(f"the file holds no image, only spectra, transforms, plots or tables ({shapes})")
     return found
 
 
@@ -151,15 +154,17 @@ def _signals(path: Path) -> Sequence[dict[str, Any]]:
 
     name = _reader_of(path)
     options: dict[str, Any] = {}
-    source = _emi_of(path) if path.suffix.lower() == ".ser" else path
     if name == "emd" and _is_velox(path):
         options = {"select_type": "images"}  # spectrum streams can take minutes
     if name == "nexus":
         options = {"nxdata_only": True}
-    signals = list(importlib.import_module(f"rsciio.{name}").file_reader(str(source), lazy=True, **options))
-    if source != path:
-        signals = [s for s in signals if s["metadata"]["General"].get("original_filename") == path.name] or signals
-    return signals
+    read = importlib.import_module(f"rsciio.{name}").file_reader
+    if path.suffix.lower() == ".ser" and (emi := _emi_of(path)) is not None:
+        signals = read(str(emi), lazy=True)
+        own = [s for s in signals if s["metadata"]["General"].get("original_filename") == path.name]
+        if own:  # of ten files and more the reader finds those with one digit alone
+            return own
+    return list(read(str(path), lazy=True, **options))
 
 
 def _reader_of(path: Path) -> str:
@@ -172,13 +177,13 @@ def _reader_of(path: Path) -> str:
     raise UnreadableFile(f"frames of microscopes are read from {known}, not from {suffix or 'a nameless kind'}")
 
 
-def _emi_of(ser: Path) -> Path:
-    """Return the EMI that a SER belongs to, ``x.emi`` of ``x_1.ser``; the SER itself where there is none."""
+def _emi_of(ser: Path) -> Path | None:
+    """Return the EMI that a SER belongs to, ``x.emi`` of ``x_1.ser``; None where there is none."""
     for suffix in (".emi", ".EMI"):
         emi = ser.with_name(ser.stem.rpartition("_")[0] + suffix)
         if emi.is_file():
             return emi
-    return ser
+    return None
 
 
 def _is_velox(path: Path) -> bool:
@@ -204,7 +209,9 @@ def _hdf5_says(path: Path, attribute: str) -> str:
 def _image_of(signal: Mapping[str, Any], path: Path, lazy: bool) -> Frames | None:
     data, axes = signal["data"], signal["axes"]
     image_axes = sum(not axis.get("navigate", False) for axis in axes)
-    if data.ndim < 2 or len(axes) != data.ndim or image_axes not in (0, 2):
+    if data.ndim < 2 or len(axes) != data.ndim or image_axes not in (0, 2) or np.iscomplexobj(data):
+        return None
+    if _RECIPROCAL.match(str(axes[-1].get("units") or "")):  # a transform or a diffraction pattern
         return None
     if data.dtype.names:  # red, green and blue as a record
         data = np.stack([np.asarray(data[name]) for name in data.dtype.names[:3]], axis=-1)

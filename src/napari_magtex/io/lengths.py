@@ -8,7 +8,9 @@ import re
 METRES = {
     "m": 1.0,
     "meter": 1.0,
+    "meters": 1.0,
     "metre": 1.0,
+    "metres": 1.0,
     "cm": 1e-2,
     "mm": 1e-3,
     "um": 1e-6,
@@ -17,11 +19,18 @@ METRES = {
     "micron": 1e-6,
     "microns": 1e-6,
     "micrometer": 1e-6,
+    "micrometers": 1e-6,
+    "micrometre": 1e-6,
+    "micrometres": 1e-6,
     "nm": 1e-9,
     "nanometer": 1e-9,
+    "nanometers": 1e-9,
+    "nanometre": 1e-9,
+    "nanometres": 1e-9,
     "å": 1e-10,
     "a": 1e-10,
     "angstrom": 1e-10,
+    "angstroms": 1e-10,
     "pm": 1e-12,
 }
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_magtex.colours import ColourMap, recognise, rgb_to_spin, spread
 from napari_magtex.errors import MagtexError, UnreadableFile
 from napari_magtex.io.files import checked_file, replacing
-from napari_magtex.io.frames import Frames
+from napari_magtex.io.frames import LARGEST_IN_MEMORY, Frames
 from napari_magtex.io.lengths import positive
 from napari_magtex.io.tiff import read_tiff, write_tiff
 from napari_magtex.io.told import OUR_KEY, heard, json_of, tell
@@ -23,6 +23,7 @@ from napari_magtex.picture import Contrast, Picture
 from napari_magtex.texture import SpinTexture
 
 TIFF_SUFFIXES = (".tif", ".tiff")
+_LOOKED_AT = 16  # frames of a stack, of which all must be grey
 ALIKE = 0.02  # red, green and blue no further apart than this all over are a grey picture saved as colour
 
 
@@ -153,17 +154,34 @@ def _told_by_colour(frames: Frames) -> Frames:
     """Make grey what only was saved as colour; name contrast and colour map of what is coloured."""
     if not frames.is_colour:
         return frames
-    sample = np.asarray(frames.pixels[0])
-    full = float(np.iinfo(sample.dtype).max) if np.issubdtype(sample.dtype, np.integer) else 1.0
-    rgb = sample[..., :3].astype(np.float32) / full
-    opaque = sample.shape[-1] == 3 or bool((sample[..., 3] == full).all())
-    if opaque and spread(rgb).max() <= ALIKE:
-        grey = np.asarray(frames.pixels)[..., :3].mean(axis=-1)
-        return replace(frames, pixels=grey.astype(frames.pixels.dtype))
+    looked_at = np.unique(np.linspace(0, len(frames) - 1, _LOOKED_AT).round().astype(int))
+    if all(_only_grey(np.asarray(frames.pixels[number])) for number in looked_at):
+        return replace(frames, pixels=_grey(frames.pixels))
     meta = dict(frames.meta)
-    if "colour_map" not in meta and (found := recognise(rgb)) is not None:
+    if "colour_map" not in meta and (found := recognise(_unit(np.asarray(frames.pixels[0])))) is not None:
         meta["colour_map"] = str(found)
     return replace(frames, contrast=frames.contrast or Contrast.SPIN, meta=meta)
+
+
+def _only_grey(frame: NDArray[Any]) -> bool:
+    full = float(np.iinfo(frame.dtype).max) if np.issubdtype(frame.dtype, np.integer) else 1.0
+    opaque = frame.shape[-1] == 3 or bool((frame[..., 3] == full).all())
+    return opaque and bool(spread(_unit(frame)).max() <= ALIKE)
+
+
+def _unit(frame: NDArray[Any]) -> NDArray[np.float32]:
+    """Return red, green and blue from 0 to 1."""
+    full = float(np.iinfo(frame.dtype).max) if np.issubdtype(frame.dtype, np.integer) else 1.0
+    return frame[..., :3].astype(np.float32) / np.float32(full)
+
+
+def _grey(pixels: Any) -> Any:
+    """Return the mean of the colours; of what is on the disk an array of dask, which stays there."""
+    if pixels.nbytes > LARGEST_IN_MEMORY:
+        import dask.array as da
+
+        pixels = da.asarray(pixels).rechunk((1, *pixels.shape[1:]))
+    return pixels[..., :3].mean(axis=-1).astype(pixels.dtype)
 
 
 def _kerr_scale(told: Mapping[str, Any]) -> tuple[float, float] | None:

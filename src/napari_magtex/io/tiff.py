@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ COARSEST = 10e-6  # m: a resolution in inches or centimetres below this is a pri
 
 
 def read_tiff(path: Path) -> Frames:
-    """Read the first series of a TIFF: its pages are the frames. Stacks above 256 MB stay on the disk.
+    """Read the largest series of a TIFF: its pages are the frames. Stacks above 256 MB stay on the disk.
 
-    Where pages were appended one by one, each is a series of its own: those of one shape are the frames.
+    Where pages were appended one by one, each is a series of its own: those of one shape are the frames. A warning
+    tells of pages of another shape, which are left out.
 
     Raises
     ------
@@ -33,17 +36,24 @@ def read_tiff(path: Path) -> Frames:
 
     try:
         with tifffile.TiffFile(path) as tiff:
-            series = tiff.series[0]
+            chosen = _largest(tiff.series)
+            series = tiff.series[chosen[0]]
             page = series.keyframe
-            alike = all((s.shape, s.dtype, len(s)) == (series.shape, series.dtype, 1) for s in tiff.series)
-            if alike and len(tiff.series) > 1:
-                pixels = _frames_first(_appended(tiff.series, path), "I" + series.axes, page)
+            if page.photometric == 5:
+                raise UnreadableFile("the TIFF is in printing colours (CMYK): save it as RGB")
+            if len(chosen) > 1:
+                pixels = _frames_first(_appended(tiff.series, chosen, path), "I" + series.axes, page)
             else:
-                pixels = _frames_first(_pixels(series, path), series.axes, page)
+                pixels = _frames_first(_pixels(series, chosen[0], path), series.axes, page)
+            left = sum(len(s) for n, s in enumerate(tiff.series) if n not in chosen and _could_be_frames(s, page))
             size, told = _scale(tiff, page, path)
+    except UnreadableFile:
+        raise
     except Exception as error:  # tifffile raises nearly everything for damaged files
         said = str(error).strip() or type(error).__name__
         raise UnreadableFile(f"the TIFF is damaged or of an unknown kind: {said[:200]}") from error
+    if left:
+        warnings.warn(f"{path.name}: {left} pages of another shape or kind are left out", stacklevel=2)
     our_size, contrast, meta = heard(told.get(OUR_KEY))
     return Frames(pixels, our_size or size, contrast, path.name, {"format": "tiff", **meta})
 
@@ -77,11 +87,26 @@ def _write(path: Path, pixels: NDArray[Any], pixel_size: tuple[float, float] | N
     )
 
 
-def _appended(every: Any, path: Path) -> Any:
+def _largest(every: Any) -> list[int]:
+    """Return the number of the series with the most pixels, or of all series of one page that are alike and have more.
+
+    Thumbnails and labels, which programs leave beside what was recorded, are smaller.
+    """
+    groups: dict[Any, list[int]] = {}
+    for number, series in enumerate(every):
+        groups.setdefault((series.shape, series.dtype) if len(series) == 1 else number, []).append(number)
+    return max(groups.values(), key=lambda numbers: sum(every[n].size for n in numbers))
+
+
+def _could_be_frames(series: Any, page: Any) -> bool:
+    return bool(2 * series.keyframe.size > page.size)  # a thumbnail or a label is smaller
+
+
+def _appended(every: Any, chosen: list[int], path: Path) -> Any:
     """Return the pixels of series of one page each; of many of them an array of dask."""
-    if sum(series.nbytes for series in every) <= LARGEST_IN_MEMORY:
-        return np.stack([series.asarray() for series in every])
-    return _lazily(path, [{"series": n} for n in range(len(every))], every[0])
+    if sum(every[n].nbytes for n in chosen) <= LARGEST_IN_MEMORY:
+        return np.stack([every[n].asarray() for n in chosen])
+    return _lazily(path, [{"series": n} for n in chosen], every[chosen[0]])
 
 
 def _lazily(path: Path, places: list[dict[str, int]], like: Any) -> Any:
@@ -94,18 +119,18 @@ def _lazily(path: Path, places: list[dict[str, int]], like: Any) -> Any:
     return da.stack([da.from_delayed(read(path, **place), like.keyframe.shape, like.dtype) for place in places])
 
 
-def _pixels(series: Any, path: Path) -> Any:
+def _pixels(series: Any, number: int, path: Path) -> Any:
     """Return the pixels of a series; of a large stack a map of the file, or an array of dask where it is compressed."""
     import tifffile
 
     if series.nbytes <= LARGEST_IN_MEMORY:
         return series.asarray()
     if series.dataoffset is not None:
-        return tifffile.memmap(path, series=0, mode="r")
-    shape = series.keyframe.shape
-    if series.shape != (len(series), *shape):
+        return tifffile.memmap(path, series=number, mode="r")
+    if series.size != len(series) * math.prod(series.keyframe.shape):
         return series.asarray()
-    return _lazily(path, [{"series": 0, "key": n} for n in range(len(series))], series)
+    pages = _lazily(path, [{"series": number, "key": n} for n in range(len(series))], series)
+    return pages.reshape(series.shape)  # along time and height, say
 
 
 def _frames_first(data: Any, axes: str, page: Any) -> Any:
@@ -161,7 +186,8 @@ def _ome_scale(xml: str) -> tuple[float, float] | None:
 def _vendor_scale(path: Path) -> tuple[float, float] | None:
     import rsciio.tiff
 
-    axes = {axis["name"]: axis for axis in rsciio.tiff.file_reader(str(path))[0]["axes"]}
+    lazy = path.stat().st_size > LARGEST_IN_MEMORY  # which leaves the file open
+    axes = {axis["name"]: axis for axis in rsciio.tiff.file_reader(str(path), lazy=lazy)[0]["axes"]}
     y, x = axes.get("y", axes.get("height", {})), axes.get("x", axes.get("width", {}))
     return pixel_size(y.get("scale"), x.get("scale"), y.get("units"), x.get("units"))
 
