@@ -86,6 +86,19 @@ def test_maps_of_mz_alone_and_unknown_colours_raise_doubts(experiment_with):
     assert "no spin colour map" in channels(odd, experiment_with()).doubts[0]
 
 
+@pytest.mark.parametrize("colour_map", [ColourMap.BLUE_RED, ColourMap.RAINBOW, ColourMap.GREY])
+def test_colours_are_recognised_whatever_lies_outside_a_region(experiment_with, colour_map):
+    rgb = spin_to_rgb(helix((192, 192)), colour_map)
+    y, x = np.mgrid[:192, :192]
+    outline = (y - 96) ** 2 + (x - 96) ** 2 < 24**2
+    whole, part = (
+        Picture(rgb, Contrast.SPIN, (4 * NM,) * 2).crop(Region(0, 0, 192, 192, mask)) for mask in (None, outline)
+    )
+    a, b = (channels(picture, experiment_with()) for picture in (whole, part))
+    assert np.allclose(a.values[:, outline], b.values[:, outline], atol=1e-6)
+    assert a.doubts == b.doubts
+
+
 def test_a_frame_is_divided_by_its_mean(lorentz):
     frame = 1000 + 50 * np.random.default_rng(0).normal(size=(64, 64))
     seen = channels(Picture(frame, Contrast.LORENTZ, (4 * NM,) * 2), lorentz)

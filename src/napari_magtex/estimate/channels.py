@@ -146,7 +146,7 @@ def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], 
         pixels = np.repeat(np.clip(pixels / scale, 0, 1)[..., None], 3, axis=2) if low >= 0 else pixels[..., None] * 0
     rgb = np.round(pixels * 255) / np.float32(255)
     named = picture.meta.get("colour_map")
-    colour_map = ColourMap(named) if named else recognise(rgb)
+    colour_map = ColourMap(named) if named else recognise(rgb, picture.inside)
     doubts: tuple[str, ...] = ()
     if colour_map is None:
         doubts = ("the colours belong to no spin colour map that is known here",)

@@ -268,4 +268,4 @@ def _colour_map(picture: Picture) -> ColourMap | None:
     """Return the colour map of a spin picture, if it is told or known."""
     if named := picture.meta.get("colour_map"):
         return ColourMap(named)
-    return recognise(picture.pixels) if picture.is_colour else ColourMap.GREY
+    return recognise(picture.pixels, picture.inside) if picture.is_colour else ColourMap.GREY
