@@ -22,9 +22,9 @@ from napari_magtex.estimate.train import see
 from napari_magtex.picture import Contrast
 
 
-def helix(shape, period, angle):
-    """A Bloch helix m (3, ny, nx), y up, that D > 0 makes; period in cells."""
-    y, x = np.mgrid[shape[0] - 1 : -1 : -1, 0 : shape[1]]
+def helix(shape, period, angle, cell=(1.0, 1.0)):
+    """A Bloch helix m (3, ny, nx), y up, that D > 0 makes; period in the unit of the cell."""
+    y, x = np.mgrid[shape[0] - 1 : -1 : -1, 0 : shape[1]] * np.reshape(cell, (2, 1, 1))
     phase = 2 * np.pi / period * (x * np.cos(angle) + y * np.sin(angle))
     return np.stack([np.sin(angle) * np.sin(phase), -np.cos(angle) * np.sin(phase), np.cos(phase)]).astype(np.float32)
 
@@ -37,6 +37,25 @@ def test_the_period_of_a_helix_is_4_pi_A_over_D(period, angle):
     assert found.low <= period <= found.high
     assert found.value == pytest.approx(period, rel=0.3 * period / 100)  # a third of the resolution
     assert found.high - found.low < 0.3 * period
+
+
+@pytest.mark.parametrize("cell", [(2.0, 4.0), (5.0, 3.0)])
+@pytest.mark.parametrize("angle", [0.0, 0.5, np.pi / 2, 2.0])
+def test_cells_that_are_not_square_have_the_same_period_and_description(cell, angle):
+    dy, dx = cell
+    longer = max(cell)
+    side = round(400 / longer)
+    stretched, square = (
+        helix((round(400 / dy), round(400 / dx)), 48.0, angle, cell),
+        helix((side, side), 48 / longer, angle),
+    )
+    found = measure_period(stretched, cell=cell)
+    assert found.found
+    assert found.value == pytest.approx(48, rel=0.02)
+    assert found.low <= 48 <= found.high
+    assert measure_period(square, cell=(longer, longer)).value == longer * measure_period(square).value
+    difference = descriptor(stretched, Contrast.SPIN, cell=cell) - descriptor(square, Contrast.SPIN)
+    assert np.abs(difference).max() < 0.1
 
 
 def test_noise_and_uniform_pictures_have_no_period():
