@@ -30,6 +30,7 @@ from napari_magtex.estimate.evaluate import (
     learn_misses,
 )
 from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.estimate.films import ENGINE
 from napari_magtex.estimate.network import WindowNetwork, Windows, build
 from napari_magtex.estimate.pace import timed
 from napari_magtex.estimate.sets import Split
@@ -38,6 +39,7 @@ from napari_magtex.estimate.spectrum import is_uniform
 from napari_magtex.estimate.symmetry import film_mirror, mirrored, picture_mirror, random_crop, turns
 from napari_magtex.picture import Contrast
 
+LEARNING = 1  # counts changes after which a training that was stopped would go on another way than it began
 CROPS = {40: 80, 64: 32, 96: 14, 128: 8}  # cells a side: crops in a step, which is about as long with either
 _LARGEST_CROP = {"windows-cnn": 128, "wang2020": 40}  # what judges windows one by one sees most films in small crops
 LEARNING_RATE = {"windows-cnn": 3e-3, "wang2020": 1e-3}
@@ -140,7 +142,7 @@ def refuse_untrainable(experiment: Experiment) -> None:
 
 def checkpoint_path(experiment: Experiment) -> Path:
     """Return where the cache keeps the state of a training."""
-    folder = cache_folder() / "estimator" / f"training-{experiment.hash()}"
+    folder = cache_folder() / "estimator" / f"training-{ENGINE}-{LEARNING}-{experiment.hash()}"
     return folder / f"{experiment.training.network}.safetensors"
 
 
