@@ -50,12 +50,14 @@ def test_an_enlarged_picture_gives_the_same_cells(experiment_with):
     one, three = (channels(draw_cells(texture, zoom=zoom), experiment_with()) for zoom in (1, 3))
     assert np.abs(one.values - three.values).max() < 1e-5
     assert three.pixels_per_cell == (3, 3)
+    assert three.cell == pytest.approx((4 * NM, 4 * NM))
 
 
 def test_another_pixel_size_is_resampled_to_the_films_cells(experiment_with):
     # 90 pixels of 3 nm are 67.5 cells of 4 nm; a period of 64 nm is 16 cells
     seen = channels(spin_picture(helix((90, 90), period=64 / 3), pixel=3 * NM), experiment_with())
     assert seen.values.shape == (3, 68, 68)
+    assert seen.cell == pytest.approx((270 / 68 * NM,) * 2)
     spectrum = np.abs(np.fft.rfft2(seen.values[2] - seen.values[2].mean()))
     y, x = np.unravel_index(spectrum.argmax(), spectrum.shape)
     k = np.hypot(min(y, 68 - y), x) / 68

@@ -124,7 +124,7 @@ def anchors(picture: Picture, experiment: Experiment) -> Anchors:
         As `channels` has it.
     """
     of_phase = picture.contrast is Contrast.PHASE
-    region = _phase(picture) if of_phase else _box(channels(picture, experiment), experiment)
+    region = _phase(picture) if of_phase else _box(channels(picture, experiment), experiment.picture.contrast)
     found = [*_periodic(region, experiment)]
     if region.contrast is Contrast.SPIN:
         found += _of_spins(region)
@@ -274,10 +274,10 @@ def _moment(strength: Array, thickness: float) -> Iterator[Anchor]:
     yield Anchor("Ms", moment / thickness, None, None, "A/m", f"Ms t over a thickness of {thickness * 1e9:.3g} nm")
 
 
-def _box(seen: Channels, experiment: Experiment) -> _Region:
+def _box(seen: Channels, contrast: Contrast) -> _Region:
     """Cut channels to the region's bounding box."""
     box = box_of(seen.inside)
-    return _Region(seen.values[:, *box], seen.inside[box], experiment.cell[1:], experiment.picture.contrast)
+    return _Region(seen.values[:, *box], seen.inside[box], seen.cell, contrast)
 
 
 def _phase(picture: Picture) -> _Region:

@@ -146,7 +146,7 @@ def _told(
                 determined.append(name)
                 value, low, high = parameter.from_unit(np.clip([centre, centre - half, centre + half], 0, 1)).tolist()
                 quantities[name] = Quantity(value, low, high, unit)
-    period, found = _period(boxed, estimator, side)
+    period, found = _period(boxed, seen.cell, estimator, side)
     if found:
         determined.append(PERIOD)
     if trusted and log_ratio(experiment, answer.value) is not None:
@@ -183,9 +183,10 @@ def _of_long_waves(A: Quantity, T: Quantity, experiment: Experiment) -> Quantity
     return Quantity(value, low, high, A.unit)
 
 
-def _period(values: NDArray[np.float32], estimator: Estimator, side: float) -> tuple[Quantity, bool]:
+def _period(
+    values: NDArray[np.float32], cell: tuple[float, float], estimator: Estimator, side: float
+) -> tuple[Quantity, bool]:
     """Measure the period in metres; where no ring stands out, give the helices of the ranges."""
-    cell = estimator.experiment.cell[1:]
     measured = measure_period(values, cell=cell, noisy=estimator.contrast is not Contrast.SPIN)
     if not measured.found:
         shortest, longest = estimator.experiment.period_range()
