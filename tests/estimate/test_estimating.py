@@ -78,6 +78,12 @@ def test_saving_and_loading_change_no_answer(tiny, tmp_path, picture, spin):
     assert (tiny / "tiny-spin.safetensors").stat().st_size < 5e6
 
 
+def test_what_an_estimator_knows_of_its_errors_is_kept_exactly(tmp_path, spin):
+    exact = np.linspace(1.0, 2.0, spin.guesswork.size, dtype=np.float32).reshape(spin.guesswork.shape) / 3
+    replace(spin, guesswork=exact.astype(float)).save(tmp_path / "exact.safetensors")
+    assert np.array_equal(Estimator.load(tmp_path / "exact.safetensors", device="cpu").guesswork, exact)
+
+
 def test_what_is_determined_has_an_interval_within_the_range_and_the_rest_the_range(picture, spin):
     sure = drain(estimate(picture, trusting(spin))).estimate
     assert sure.applicable
