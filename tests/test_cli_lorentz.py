@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 
 import numpy as np
@@ -56,6 +57,25 @@ def test_the_induction_of_the_sample_comes_back_within_3_percent(frames, sample,
     np.testing.assert_allclose(phase, electron_phase(texture), atol=0.03 * np.abs(phase).max())
     with Image.open(tmp_path / "out" / "colour.png") as colours:
         assert colours.size == (160, 160)
+
+
+def test_a_stack_tells_the_defocus_of_each_of_its_frames(frames, magtex, tmp_path):
+    pixels = np.stack([tifffile.imread(path) for path in frames])
+
+    def stack(name, defoci):
+        meta = {"defocus_um": defoci, "voltage_kV": 200}
+        told = json.dumps({"magtex": {"meta": meta, "contrast": "lorentz", "pixel_size_m": [4e-9, 4e-9]}})
+        tifffile.imwrite(tmp_path / name, pixels, description=told, metadata=None, photometric="minisblack")
+        return tmp_path / name
+
+    told, not_of_these = stack("told.tif", DEFOCI), stack("other.tif", [-100, "far"])
+    assert magtex("lorentz", "reconstruct", told, "--periodic", "--out", tmp_path / "told")[::2] == (0, "")
+    assert magtex("lorentz", "reconstruct", *frames, "--periodic", "--out", tmp_path / "files")[0] == 0
+    phases = [tifffile.imread(tmp_path / folder / "phase.tif") for folder in ("told", "files")]
+    np.testing.assert_array_equal(*phases)
+    code, _, err = magtex("lorentz", "reconstruct", not_of_these, "--periodic", "--out", tmp_path / "none")
+    assert code == 2
+    assert "must be given" in err
 
 
 def test_what_is_written_says_what_it_is(frames, magtex, tmp_path):

@@ -98,6 +98,25 @@ def test_a_map_is_recognised_by_its_colours(colour_map: ColourMap, sublattices: 
     assert recognise(in_8_bits(spin_to_rgb(m, colour_map))) is colour_map
 
 
+@pytest.mark.parametrize("colour_map", sorted(set(ColourMap) - {ColourMap.HSV}))
+@pytest.mark.parametrize("elsewhere", ["one colour", "noise"])
+def test_a_map_is_recognised_by_the_pixels_that_count(colour_map: ColourMap, elsewhere: str) -> None:
+    rgb = in_8_bits(spin_to_rgb(helix(), colour_map))
+    inside = np.zeros(rgb.shape[:2], bool)
+    inside[10:70:2, 10:70] = True
+    inside[10:70, 20:50] = True
+    noise = np.random.default_rng(0).random(rgb[~inside].shape)
+    rgb[~inside] = (0.1, 0.9, 0.4) if elsewhere == "one colour" else noise
+    assert recognise(rgb, inside) is colour_map
+
+
+def test_pixels_that_count_are_not_lost_in_a_large_picture() -> None:
+    rgb = np.repeat(np.repeat(spin_to_rgb(helix()), 16, axis=0), 16, axis=1)
+    inside = np.zeros(rgb.shape[:2], bool)
+    inside[1::6, 1::6] = True
+    assert recognise(rgb, inside) is ColourMap.MUMAX3
+
+
 def test_noise_of_all_colours_is_no_map() -> None:
     assert recognise(np.random.default_rng(0).random((64, 64, 3))) is None
 

@@ -71,6 +71,7 @@ def test_the_size_that_the_user_gives_is_the_cells(tmp_path: Path) -> None:
     (found,) = open_inputs(tmp_path / "a.ovf", pixel_size=4e-9)
     assert found.texture is not None
     assert found.texture.cell == pytest.approx((4e-9,) * 3)
+    assert not found.texture.knows_thickness
     assert found.picture.pixel_size == pytest.approx((0.5e-9,) * 2)
 
 

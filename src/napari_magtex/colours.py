@@ -111,10 +111,11 @@ def rgb_to_spin(rgb: ArrayLike, colour_map: ColourMap | str = ColourMap.MUMAX3) 
     return m
 
 
-def recognise(rgb: ArrayLike) -> ColourMap | None:
+def recognise(rgb: ArrayLike, inside: NDArray[np.bool_] | None = None) -> ColourMap | None:
     """Name the colour map of a picture of cells, from its pixels (ny, nx, 3), 0 to 1.
 
-    MuMax3's shaded arrows over a picture, and a background of no material, do not hinder it.
+    MuMax3's shaded arrows over a picture, and a background of no material, do not hinder it. Pixels that are not
+    ``inside`` (ny, nx) do not count.
 
     Returns
     -------
@@ -123,13 +124,15 @@ def recognise(rgb: ArrayLike) -> ColourMap | None:
     only the program's name tells that they mean other directions.
     """
     rgb = np.asarray(rgb, dtype=np.float32)
+    inside = np.ones(rgb.shape[:2], bool) if inside is None else inside
     stride = max(1, round(max(rgb.shape[:2]) / 256))
-    rgb = rgb[::stride, ::stride]
-    if spread(rgb).max() < 0.04:
+    if inside[::stride, ::stride].any():
+        rgb, inside = rgb[::stride, ::stride], inside[::stride, ::stride]
+    if spread(rgb[inside]).max() < 0.04:
         return ColourMap.GREY
-    if _is_drawn_on_a_ground(rgb):
+    if _is_drawn_on_a_ground(rgb, inside):
         return None
-    material = rgb[~_is_no_material(rgb)]
+    material = rgb[inside & ~_is_no_material(rgb)]
     if len(material) > _ENOUGH:
         material = material[np.random.default_rng(0).integers(len(material), size=_ENOUGH)]
     for curve in (ColourMap.BLUE_RED, ColourMap.RAINBOW, ColourMap.BLUE_WHITE_RED):
@@ -156,16 +159,17 @@ def _explained(rgb: NDArray[np.float32], colour_map: ColourMap) -> float:
     return float(on_map.mean())
 
 
-def _is_drawn_on_a_ground(rgb: NDArray[np.float32]) -> bool:
+def _is_drawn_on_a_ground(rgb: NDArray[np.float32], inside: NDArray[np.bool_]) -> bool:
     """Whether small things stand apart on one white, grey or black: lit arrows, the lines of a plot."""
     levels = np.round(rgb * 255).astype(np.int64) @ np.array([65536, 256, 1])
-    values, counts = np.unique(levels, return_counts=True)
-    ground = levels == values[counts.argmax()]
+    values, counts = np.unique(levels[inside], return_counts=True)
+    ground = inside & (levels == values[counts.argmax()])
+    both = inside[:, 1:] & inside[:, :-1]
     steps = ground[:, 1:] != ground[:, :-1]
     jumps = np.abs(np.diff(rgb, axis=1)).max(axis=-1) > 0.3
     if np.ptp(rgb[ground][0]) > 0.04:
         return False  # an antiferromagnet jumps too, between two colours
-    return bool(ground.mean() > 0.15 and (steps & jumps).mean() > 0.03)
+    return bool(ground[inside].mean() > 0.15 and (steps & jumps & both).sum() > 0.03 * both.sum())
 
 
 def _pure_hue(hue: NDArray[np.float32]) -> NDArray[np.float32]:

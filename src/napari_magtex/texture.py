@@ -96,6 +96,11 @@ class SpinTexture:
         return np.any(self.m != 0, axis=-1)
 
     @property
+    def knows_thickness(self) -> bool:
+        """Whether the height of a cell is the film's, and not made up where the file was read."""
+        return self.cell is not None and bool(self.meta.get("thickness_known", True))
+
+    @property
     def sha256(self) -> str:
         """Hash of the directions."""
         return hashlib.sha256(np.ascontiguousarray(self.m).tobytes()).hexdigest()

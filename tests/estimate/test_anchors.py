@@ -19,9 +19,9 @@ from napari_magtex.texture import SpinTexture
 CELL = 4e-9
 
 
-def helix(shape, period, angle):
-    """A Bloch helix m (3, ny, nx) whose wave runs ``angle`` from x, y up; period in cells."""
-    y, x = np.mgrid[shape[0] - 1 : -1 : -1, 0 : shape[1]]
+def helix(shape, period, angle, cell=(1.0, 1.0)):
+    """A Bloch helix m (3, ny, nx) whose wave runs ``angle`` from x, y up; period in the unit of the cell."""
+    y, x = np.mgrid[shape[0] - 1 : -1 : -1, 0 : shape[1]] * np.reshape(cell, (2, 1, 1))
     phase = 2 * np.pi / period * (x * np.cos(angle) + y * np.sin(angle))
     return np.stack([np.sin(angle) * np.sin(phase), -np.cos(angle) * np.sin(phase), np.cos(phase)]).astype(np.float32)
 
@@ -42,6 +42,18 @@ def test_stripes_lie_across_the_wave(shape, degrees):
     assert abs(off) < 1
     assert abs(off) < half < 6
     assert 0.95 < anisotropy <= 1
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 90, 140])
+def test_period_and_stripes_are_true_on_cells_that_are_not_square(experiment_with, degrees):
+    e = experiment_with(film={"cell_nm": [4.0, 2.0]})  # dx, dy
+    m = helix((192, 96), 64e-9, math.radians(degrees), cell=(2e-9, 4e-9))
+    found = by_name(anchors(replace(spins(m), pixel_size=(2e-9, 4e-9)), e))
+    assert found["period"].value == pytest.approx(64e-9, rel=0.02)
+    off = (found["stripe_angle"].value - degrees - 90 + 90) % 180 - 90
+    assert abs(off) < 1.5
+    assert found["anisotropy"].value > 0.95
+    assert found["helical_length"].value == pytest.approx(64e-9, rel=0.05)
 
 
 def test_labyrinths_and_hexagonal_lattices_have_no_direction():

@@ -50,12 +50,14 @@ def test_an_enlarged_picture_gives_the_same_cells(experiment_with):
     one, three = (channels(draw_cells(texture, zoom=zoom), experiment_with()) for zoom in (1, 3))
     assert np.abs(one.values - three.values).max() < 1e-5
     assert three.pixels_per_cell == (3, 3)
+    assert three.cell == pytest.approx((4 * NM, 4 * NM))
 
 
 def test_another_pixel_size_is_resampled_to_the_films_cells(experiment_with):
     # 90 pixels of 3 nm are 67.5 cells of 4 nm; a period of 64 nm is 16 cells
     seen = channels(spin_picture(helix((90, 90), period=64 / 3), pixel=3 * NM), experiment_with())
     assert seen.values.shape == (3, 68, 68)
+    assert seen.cell == pytest.approx((270 / 68 * NM,) * 2)
     spectrum = np.abs(np.fft.rfft2(seen.values[2] - seen.values[2].mean()))
     y, x = np.unravel_index(spectrum.argmax(), spectrum.shape)
     k = np.hypot(min(y, 68 - y), x) / 68
@@ -84,6 +86,19 @@ def test_maps_of_mz_alone_and_unknown_colours_raise_doubts(experiment_with):
     assert "m_z alone" in channels(grey, experiment_with()).doubts[0]
     odd = Picture((m.astype(np.float32) + 1) / 2, Contrast.SPIN, (4 * NM,) * 2)
     assert "no spin colour map" in channels(odd, experiment_with()).doubts[0]
+
+
+@pytest.mark.parametrize("colour_map", [ColourMap.BLUE_RED, ColourMap.RAINBOW, ColourMap.GREY])
+def test_colours_are_recognised_whatever_lies_outside_a_region(experiment_with, colour_map):
+    rgb = spin_to_rgb(helix((192, 192)), colour_map)
+    y, x = np.mgrid[:192, :192]
+    outline = (y - 96) ** 2 + (x - 96) ** 2 < 24**2
+    whole, part = (
+        Picture(rgb, Contrast.SPIN, (4 * NM,) * 2).crop(Region(0, 0, 192, 192, mask)) for mask in (None, outline)
+    )
+    a, b = (channels(picture, experiment_with()) for picture in (whole, part))
+    assert np.allclose(a.values[:, outline], b.values[:, outline], atol=1e-6)
+    assert a.doubts == b.doubts
 
 
 def test_a_frame_is_divided_by_its_mean(lorentz):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,6 +103,14 @@ def test_a_film_under_the_same_conditions_is_measured_as_the_picture_is(experime
     assert record["simulated"]["period"]["low"] <= record["simulated"]["period"]["mean"]
     labels = [text.get_text() for text in spectra_figure(found, "x").axes[0].get_legend().get_texts()]
     assert labels[0].startswith("picture, period 6")
+
+
+def test_a_film_has_the_cells_that_the_picture_has(experiment_with):
+    picture = replace(drawn(helix()), pixel_size=(4.03 * NM, 3.97 * NM))
+    found = drain(compare(picture, experiment_with(**HELIX), exactly(), device="cpu"))
+    assert found.measured.period == pytest.approx(16 * 3.97 * NM, rel=0.03)
+    assert found.pictures[0].pixel_size == pytest.approx((4.03 * NM, 3.97 * NM))
+    assert found.spread("period").mean == pytest.approx(found.measured.period, rel=0.01)
 
 
 def test_the_sign_of_d_turns_the_film(experiment_with):

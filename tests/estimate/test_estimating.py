@@ -8,12 +8,16 @@ import torch
 from napari_magtex.colours import spin_to_rgb
 from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import BadRegion, ModelUnavailable, UncalibratedPicture, Unsuitable
+from napari_magtex.estimate.anchors import anchors
+from napari_magtex.estimate.answer import mesh_of
 from napari_magtex.estimate.calibration import Familiar, Intervals, conformal_quantile
 from napari_magtex.estimate.channels import channels
 from napari_magtex.estimate.drawing import draw
 from napari_magtex.estimate.evaluate import Seen, held_out_figures
 from napari_magtex.estimate.predict import Estimator, estimate
 from napari_magtex.estimate.simulate import simulate_state
+from napari_magtex.estimate.spectrum import measure_period
+from napari_magtex.estimate.virials import region_virials
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.results import table
 
@@ -72,6 +76,12 @@ def test_saving_and_loading_change_no_answer(tiny, tmp_path, picture, spin):
     assert np.array_equal(a.maps.values, b.maps.values)
     assert json.loads((tmp_path / "copy.json").read_text()) == spin.card
     assert (tiny / "tiny-spin.safetensors").stat().st_size < 5e6
+
+
+def test_what_an_estimator_knows_of_its_errors_is_kept_exactly(tmp_path, spin):
+    exact = np.linspace(1.0, 2.0, spin.guesswork.size, dtype=np.float32).reshape(spin.guesswork.shape) / 3
+    replace(spin, guesswork=exact.astype(float)).save(tmp_path / "exact.safetensors")
+    assert np.array_equal(Estimator.load(tmp_path / "exact.safetensors", device="cpu").guesswork, exact)
 
 
 def test_what_is_determined_has_an_interval_within_the_range_and_the_rest_the_range(picture, spin):
@@ -145,6 +155,21 @@ def test_maps_of_an_enlarged_picture_are_in_its_own_pixels(m, spin):
     assert large.window_px == (64, 64)
     assert large.stride_px == (16, 16)
     assert large.origin == (31.5, 31.5)
+
+
+@pytest.mark.parametrize("pixel", [3.98e-9, 4.03e-9])
+def test_lengths_and_torques_are_those_of_the_pixels_where_a_cell_is_not_quite_the_films(m, picture, spin, pixel):
+    other = replace(picture, pixel_size=(pixel, 4e-9)).crop(Region(0, 0, 48, 48))
+    seen, experiment = channels(other, spin.experiment), spin.experiment
+    assert seen.cell == (pixel, 4e-9)
+    assert not seen.resampled
+    measured = measure_period(seen.values, cell=seen.cell)
+    assert drain(estimate(other, spin)).estimate.period.value == pytest.approx(measured.value, rel=1e-6)
+    assert next(a for a in anchors(other, experiment).entries if a.name == "period").value == measured.value
+    guess = spin.guess(spin.windows(seen.values[None]), np.ones((3, 3), bool))
+    torques = drain(spin.weigh(guess, seen)).torques
+    mesh = replace(mesh_of(experiment), cell=(4e-9, pixel, 4e-9))
+    np.testing.assert_array_equal(torques.rows, drain(region_virials(seen.values, seen.inside, mesh)).rows)
 
 
 def test_bands_of_windows_are_the_picture_at_once(spin):

@@ -125,6 +125,16 @@ def test_one_state_is_at_rest_and_knows_its_film(fege):
     assert torch.linalg.cross(m, film.field(m), dim=1).abs().max() < 1e-4  # tesla
 
 
+@pytest.mark.parametrize("dmi", ["bulk", "interfacial"])
+def test_skyrmions_start_with_their_cores_against_the_field(fege, dmi):
+    above, below = (
+        simulate_state(fege(start={"kind": "skyrmions"}, film={"dmi": dmi}, conditions={"field_T": field})).m[0]
+        for field in (0.18, -0.18)
+    )
+    assert above[..., 2].mean() > 0.1
+    assert np.allclose(below, -above, atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", ["uniform", "helix", "skyrmions"])
 def test_every_start_leads_to_a_state(fege, kind):
     assert simulate_state(fege(start={"kind": kind})).m[..., 2].mean() > -0.2

@@ -69,3 +69,11 @@ def test_what_goes_on_with_constants_leaves_a_temperature_that_varies_out(warmed
     film = material.put_into(warmed)
     assert film.estimated == {}
     assert film.temperature.values == (0.0,)
+
+
+def test_a_temperature_that_does_not_vary_stays_when_constants_are_put_in(experiment_with) -> None:
+    e = experiment_with(parameters=CONSTANTS | {"T_K": 200})
+    material = Material.of_experiment(e)
+    for film in (material.put_into(e), material.span_over(e)):
+        assert film.temperature.values == (200.0,)
+        assert list(film.parameters) == ["A", "D", "Ms", "T"]

@@ -122,6 +122,25 @@ def test_a_uniform_texture_fixes_nothing(window):
     assert np.isfinite(found.residual)
 
 
+@pytest.mark.parametrize("cell_nm", [[3.0, 4.0], [4.0, 3.0]])
+def test_the_period_is_that_of_cells_that_are_not_square(fege, experiment_with, cell_nm):
+    film = {"cell_nm": cell_nm, "shape": [60, 60]}
+    dx, dy = (d * 1e-9 for d in cell_nm)
+    x = np.arange(60) * dx
+    helix = np.stack([0 * x, -np.sin(2 * np.pi * x / 60e-9), np.cos(2 * np.pi * x / 60e-9)], axis=-1)
+    for m, step in ((helix[None].repeat(60, axis=0), dx), (helix[:, None].repeat(60, axis=1), dy)):
+        found = torque_balance(SpinTexture.from_layer(m, cell=(4e-9, dy, dx)), experiment_with(film=film))
+        assert found.period.value == pytest.approx(60e-9 * step / dx, rel=0.05)
+
+
+def test_a_thickness_that_was_made_up_is_not_taken_for_the_films(state, fege, window):
+    unknown = replace(state, meta=state.meta | {"thickness_known": False})
+    with pytest.raises(Unsuitable, match="thickness of the film is unknown"):
+        torque_balance(unknown, window)
+    without_demag = fege(film={"shape": [64, 64], "demag": False})
+    assert torque_balance(unknown, without_demag).residual > 0, "nothing depends on it there"
+
+
 def test_what_is_no_film_is_refused(window):
     m = np.random.default_rng(0).normal(size=(48, 48, 3))
     with pytest.raises(UncalibratedPicture, match="cell size"):

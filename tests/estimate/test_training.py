@@ -168,6 +168,31 @@ def test_checkpoints_hold_weights_and_moments(tmp_path):
     assert Checkpoint(tmp_path / "none.safetensors", *trained(0)).restore() == 0
 
 
+def test_a_checkpoint_of_something_else_changes_nothing(tmp_path):
+    network = build("windows-cnn", 1, 2)
+    checkpoint = Checkpoint(tmp_path / "c.safetensors", network, torch.optim.AdamW(network.parameters()))
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    other = build("windows-cnn", 1, 3)  # of three constants: all but the last layers fit
+    optimiser = torch.optim.AdamW(other.parameters())
+    other.loss(other(torch.ones(2, 1, 40, 40)), torch.zeros(2, 3)).backward()
+    optimiser.step()
+    Checkpoint(checkpoint.path, other, optimiser).save(5, 1.0)
+    assert checkpoint.restore() == 0
+    assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+    assert not checkpoint.optimiser.state_dict()["state"]
+    same = build("windows-cnn", 1, 2)
+    Checkpoint(checkpoint.path, same, torch.optim.AdamW(same.parameters())).save(5, 1.0)
+    assert checkpoint.restore() == 0, "it has no moments"
+    assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("counter", ["ENGINE", "LEARNING"])
+def test_a_training_begun_by_other_code_is_not_gone_on_with(experiment_with, monkeypatch, counter):
+    before = checkpoint_path(experiment_with())
+    monkeypatch.setattr(f"napari_magtex.estimate.train.{counter}", 99)
+    assert checkpoint_path(experiment_with()) != before
+
+
 def test_crops_of_a_size_lie_at_other_places_for_another_seed():
     values = np.arange(2 * 64 * 64, dtype=np.float32).reshape(2, 1, 64, 64)
     assert crops(values, 40, 0).shape == (2, 1, 40, 40)

@@ -56,6 +56,15 @@ def test_the_phase_is_that_of_the_moments_and_of_the_outline(helix, island) -> N
     assert phase.pixels[32, 32] - phase.pixels[0, 0] == pytest.approx(7.288e6 * 17 * 20e-9, rel=1e-3)  # C_E V t, 200 kV
 
 
+@pytest.mark.parametrize("tilt", [30.0, -60.0])
+def test_electrons_go_a_longer_way_through_a_tilted_film(island, tilt) -> None:
+    exposure = Exposure(Optics(0.0), Mode.PHASE, periodic=False, tilt_deg=tilt, inner_potential=17)
+    added = expose(island, exposure).pixels - expose(island, replace(exposure, inner_potential=0)).pixels
+    expected = 7.288e6 * 17 * 20e-9 / np.cos(np.radians(tilt))
+    assert added[32, 32] == pytest.approx(expected, rel=1e-3)
+    assert added[0, 0] == 0
+
+
 def test_under_focus_the_vacuum_along_an_edge_is_bright(island) -> None:
     exposure = Exposure(Optics(5e-6), periodic=False, inner_potential=2)
     inside, outside = (32, 47), (32, 48)  # on either side of the rim

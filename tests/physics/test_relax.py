@@ -42,6 +42,20 @@ def test_what_did_not_converge_says_so():
     assert relaxed.torque.item() > 1e-4
 
 
+def test_a_slow_system_takes_no_steps_from_the_others(one_thread):
+    D = torch.tensor([[0.6], [0.02], [0.02]])
+    start = random_start(3, (24, 24), generator())
+    start[1:] = relax(SpinLattice(1.0, D[1:], batch=2), start[1:], tolerance=relax_.SMOOTH_BELOW).m
+    together = relax(SpinLattice(1.0, D, batch=3), start, tolerance=1e-6, max_steps=100)
+    assert together.converged.tolist() == [False, True, True]
+    assert (together.steps <= 100).all()
+    assert 1e-3 < together.torque[0] < 1, "what was left where it was stopped"
+    for k in range(3):
+        alone = relax(SpinLattice(1.0, D[k : k + 1]), start[k : k + 1], tolerance=1e-6, max_steps=100)
+        for name in ("m", "converged", "torque", "steps"):
+            assert torch.equal(getattr(alone, name)[0], getattr(together, name)[k])
+
+
 def test_empty_sites_stay_empty():
     start = random_start(1, (16, 16), generator())
     start[..., 4:8, 4:8] = 0

@@ -27,6 +27,7 @@ from napari_magtex.errors import MagtexError, UncalibratedPicture, Unsuitable
 if TYPE_CHECKING:
     from napari_magtex.imaging.reconstruction import Reconstruction
     from napari_magtex.imaging.through_focus import ThroughFocus
+    from napari_magtex.io.frames import Frames
 
 app = typer.Typer(help="Lorentz TEM: from a texture to its micrograph, and back.", no_args_is_help=True)
 
@@ -170,10 +171,10 @@ def _series(
             raise type(error)(f"{path}: {error}") from error
     if any(recording.is_colour for recording, _ in recordings):
         raise Unsuitable("a frame is in colour: a microscope's frames are grey. Give them as they were recorded")
-    told = [recording.meta.get("defocus_um") for recording, _ in recordings]
+    told = [_defocus_of(recording, index) for recording, index in recordings]
     if defocus is None and None in told:
         raise typer.BadParameter("the frames do not tell it, so it must be given", param_hint="--defocus")
-    defoci = list(defocus or [float(df) for df in told if df is not None])
+    defoci = list(defocus or [df for df in told if df is not None])
     if len(defoci) != len(recordings):
         raise typer.BadParameter(f"{len(defoci)} are given for {len(recordings)} frames", param_hint="--defocus")
     kilovolts = voltage or next((v for recording, _ in recordings if (v := recording.meta.get("voltage_kV"))), None)
@@ -189,6 +190,14 @@ def _series(
         raise UncalibratedPicture("the pixel size is unknown: give it with --pixel-size NM")
     pixels = [recording.pixels[index] for recording, index in recordings]
     return ThroughFocus(pixels, tuple(df * 1e-6 for df in defoci), size, float(kilovolts) * 1e3, periodic=periodic)
+
+
+def _defocus_of(recording: Frames, index: int) -> float | None:
+    """Return what a file says of a frame's defocus in micrometres, of all frames or of each its own."""
+    told = recording.meta.get("defocus_um")
+    if isinstance(told, list | tuple):
+        told = told[index] if len(told) == len(recording) else None
+    return float(told) if isinstance(told, int | float) else None
 
 
 def _summarise(found: Reconstruction, thickness: float | None) -> None:

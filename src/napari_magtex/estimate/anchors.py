@@ -124,7 +124,7 @@ def anchors(picture: Picture, experiment: Experiment) -> Anchors:
         As `channels` has it.
     """
     of_phase = picture.contrast is Contrast.PHASE
-    region = _phase(picture) if of_phase else _box(channels(picture, experiment), experiment)
+    region = _phase(picture) if of_phase else _box(channels(picture, experiment), experiment.picture.contrast)
     found = [*_periodic(region, experiment)]
     if region.contrast is Contrast.SPIN:
         found += _of_spins(region)
@@ -144,15 +144,19 @@ def anchors(picture: Picture, experiment: Experiment) -> Anchors:
     )
 
 
-def direction(values: NDArray[np.float32], period: float, *, noisy: bool = False) -> tuple[float, float, float]:
+def direction(
+    values: NDArray[np.float32], period: float, *, cell: tuple[float, float] = (1.0, 1.0), noisy: bool = False
+) -> tuple[float, float, float]:
     """Tell how the waves of a period lie.
 
     Parameters
     ----------
     values
-        Channels (channels, ny, nx) on square cells.
+        Channels (channels, ny, nx).
     period
-        In cells.
+        In the unit of the cell.
+    cell
+        (dy, dx); default: lengths in cells.
     noisy
         Take the white floor off.
 
@@ -169,11 +173,13 @@ def direction(values: NDArray[np.float32], period: float, *, noisy: bool = False
     """
     ny, nx = values.shape[1:]
     power = structure_factor(torch.from_numpy(np.array(values, dtype=np.float64))[None], periodic=False)[0].sum(dim=0)
-    k = frequencies((ny, nx))
+    period, (dy, dx) = period / max(cell), (d / max(cell) for d in cell)
+    k = frequencies((ny, nx), cell=(dy, dx))
     if noisy:
         power = power - power[k > _NOISE].mean()
     ring = (k * period > 1 / _RING) & (k * period < _RING)
-    upwards, right = (t.numpy() for t in torch.meshgrid(-torch.fft.fftfreq(ny), torch.fft.fftfreq(nx), indexing="ij"))
+    along = (-torch.fft.fftfreq(ny) / dy, torch.fft.fftfreq(nx) / dx)
+    upwards, right = (t.numpy() for t in torch.meshgrid(*along, indexing="ij"))
     chosen = ring.numpy()
     weight, angle = power.numpy()[chosen], np.arctan2(upwards[chosen], right[chosen])
     mean = complex((weight * np.exp(2j * angle)).sum() / weight.sum())
@@ -223,20 +229,19 @@ def helical_length(period: float, cell: float) -> float:
 
 def _periodic(region: _Region, experiment: Experiment) -> Iterator[Anchor]:
     noisy = region.contrast is not Contrast.SPIN
-    measured = measure_period(region.filled, noisy=noisy)
+    measured = measure_period(region.filled, cell=region.cell, noisy=noisy)
     if not measured.found:
         return
-    dx = region.cell[1]
-    value, low, high = (dx * number for number in (measured.value, measured.low, measured.high))
+    value, low, high = measured.value, measured.low, measured.high
     yield Anchor(
         "period", value, low, high, "m", "strongest ring of the power spectrum, and how well its centre is known"
     )
-    stripes, anisotropy, half = direction(region.filled, measured.value, noisy=noisy)
+    stripes, anisotropy, half = direction(region.filled, value, cell=region.cell, noisy=noisy)
     yield Anchor("anisotropy", anisotropy, None, None, "1", "mean of exp(2 i angle) over that ring")
     if anisotropy > DIRECTED:
         how = "power on that ring; from x, counter-clockwise"
         yield Anchor("stripe_angle", stripes, stripes - half, stripes + half, "deg", how)
-    film = experiment.cell[2]
+    film = math.sqrt(math.prod(experiment.cell[1:]))
     if low > 4 * film:
         value, low, high = (helical_length(period, film) for period in (value, low, high))
         yield Anchor("helical_length", value, low, high, "m", "of the period, as stripes without a field have it")
@@ -269,10 +274,10 @@ def _moment(strength: Array, thickness: float) -> Iterator[Anchor]:
     yield Anchor("Ms", moment / thickness, None, None, "A/m", f"Ms t over a thickness of {thickness * 1e9:.3g} nm")
 
 
-def _box(seen: Channels, experiment: Experiment) -> _Region:
+def _box(seen: Channels, contrast: Contrast) -> _Region:
     """Cut channels to the region's bounding box."""
     box = box_of(seen.inside)
-    return _Region(seen.values[:, *box], seen.inside[box], experiment.cell[1:], experiment.picture.contrast)
+    return _Region(seen.values[:, *box], seen.inside[box], seen.cell, contrast)
 
 
 def _phase(picture: Picture) -> _Region:

@@ -40,14 +40,16 @@ class Channels:
     """A picture as a network takes it.
 
     ``values`` (channels, rows, columns) float32 on the film's cells; ``inside`` (rows, columns), where there is
-    material, in the region and not masked; ``pixels_per_cell`` (y, x); ``doubts``, one line for each reason not to
-    trust them; ``resampled``, whether cells had to be made up from pixels that are none; ``masked`` (rows, columns),
-    where a pixel is masked or outside the region's outline (None: nowhere), which no window may touch.
+    material, in the region and not masked; ``pixels_per_cell`` (y, x); ``cell`` (dy, dx) in metres, the film's but for
+    what is left over of a whole number of them; ``doubts``, one line for each reason not to trust them; ``resampled``,
+    whether cells had to be made up from pixels that are none; ``masked`` (rows, columns), where a pixel is masked or
+    outside the region's outline (None: nowhere), which no window may touch.
     """
 
     values: NDArray[np.float32]
     inside: NDArray[np.bool_]
     pixels_per_cell: tuple[float, float]
+    cell: tuple[float, float]
     doubts: tuple[str, ...] = ()
     resampled: bool = False
     masked: NDArray[np.bool_] | None = None
@@ -134,7 +136,8 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
         if trained is Contrast.SPIN and values[:2].any():
             values /= np.maximum(np.linalg.norm(values, axis=0), 1e-6)
     per_cell = (picture.shape[0] / shape[0], picture.shape[1] / shape[1])
-    return Channels(values.astype(np.float32), inside, per_cell, doubts, resampled, masked)
+    cell = (picture.pixel_size[0] * per_cell[0], picture.pixel_size[1] * per_cell[1])
+    return Channels(values.astype(np.float32), inside, per_cell, cell, doubts, resampled, masked)
 
 
 def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], tuple[str, ...]]:
@@ -146,7 +149,7 @@ def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], 
         pixels = np.repeat(np.clip(pixels / scale, 0, 1)[..., None], 3, axis=2) if low >= 0 else pixels[..., None] * 0
     rgb = np.round(pixels * 255) / np.float32(255)
     named = picture.meta.get("colour_map")
-    colour_map = ColourMap(named) if named else recognise(rgb)
+    colour_map = ColourMap(named) if named else recognise(rgb, picture.inside)
     doubts: tuple[str, ...] = ()
     if colour_map is None:
         doubts = ("the colours belong to no spin colour map that is known here",)

@@ -31,23 +31,27 @@ class Checkpoint:
             save_file(stored, beside, metadata={"step": str(step), "seconds": f"{seconds:.1f}"})
 
     def restore(self) -> int:
-        """Return the number of steps done; 0 where nothing usable is there."""
+        """Return the number of steps done; 0 where nothing usable is there, and then nothing changes."""
         try:
             with safe_open(self.path, framework="pt") as stored:
                 tensors: dict[str, Tensor] = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
                 step = int((stored.metadata() or {})["step"])
         except (OSError, SafetensorError, KeyError, ValueError):
             return 0
+        kept = {key: tensor.clone() for key, tensor in self.network.state_dict().items()}
         weights = {key.removeprefix("network."): t for key, t in tensors.items() if key.startswith("network.")}
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
             if key.startswith("adam."):
                 _, index, name = key.split(".")
                 moments.setdefault(int(index), {})[name] = tensor
+        if not moments:
+            return 0
         try:
             self.network.load_state_dict(weights)
             self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
         except (RuntimeError, ValueError, KeyError):
+            self.network.load_state_dict(kept)
             return 0
         return step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -202,8 +203,7 @@ def figures_of(picture: Picture, experiment: Experiment) -> Figures:
     if experiment.picture.contrast is Contrast.SPIN:
         seen = channels(picture, experiment)
         mean_mz = float(seen.values[2][seen.inside].mean(dtype=np.float64))
-        _, dy, dx = experiment.cell
-        if density is not None and density * dy * dx * int(seen.inside.sum()) < _HALF:
+        if density is not None and density * math.prod(seen.cell) * int(seen.inside.sum()) < _HALF:
             density = 0.0
     return Figures(found.get("period"), density, mean_mz)
 
@@ -237,12 +237,12 @@ def radial_spectrum(values: NDArray[np.float32], cell: Sequence[float], resoluti
 
 
 def _film_for(picture: Picture, seen: Channels, experiment: Experiment, material: Material) -> Experiment:
-    """Return the experiment of a film as large as the picture, with the material's constants and its colours."""
+    """Return the experiment of a film on the picture's cells, with the material's constants and its colours."""
     shape = tuple(min(n, LARGEST) for n in seen.inside.shape)
     colours = _colour_map(picture) or experiment.picture.colour_map
     film = replace(
         experiment,
-        film=replace(experiment.film, shape=shape),
+        film=replace(experiment.film, shape=shape, cell=seen.cell[::-1]),
         picture=replace(experiment.picture, colour_map=colours),
     )
     film = material.put_into(film)
@@ -268,4 +268,4 @@ def _colour_map(picture: Picture) -> ColourMap | None:
     """Return the colour map of a spin picture, if it is told or known."""
     if named := picture.meta.get("colour_map"):
         return ColourMap(named)
-    return recognise(picture.pixels) if picture.is_colour else ColourMap.GREY
+    return recognise(picture.pixels, picture.inside) if picture.is_colour else ColourMap.GREY

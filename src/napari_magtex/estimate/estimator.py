@@ -152,7 +152,8 @@ class Estimator:
         if self.misses is None or seen.resampled:
             yield Evidence(guess)
             return
-        for step in region_virials(seen.values, seen.inside, mesh_of(self.experiment)):
+        mesh = replace(mesh_of(self.experiment), cell=(self.experiment.cell[0], *seen.cell))
+        for step in region_virials(seen.values, seen.inside, mesh):
             yield step if isinstance(step, Progress) else Evidence(guess, step)
 
     def answer(self, evidence: Evidence, known: Mapping[str, float] | None = None) -> Answer:
@@ -177,7 +178,7 @@ class Estimator:
         windows = self.windows(values)
         everywhere, cells = np.ones(windows.mean.shape[2:], dtype=bool), np.ones(values.shape[2:], dtype=bool)
         guesses = [self.guess(windows.picture(i), everywhere) for i in range(len(values))]
-        seen = [Channels(picture, cells, (1.0, 1.0)) for picture in values]
+        seen = [Channels(picture, cells, (1.0, 1.0), self.experiment.cell[1:]) for picture in values]
         return [drain(self.weigh(guess, one)) for guess, one in zip(guesses, seen, strict=True)]
 
     def answers(self, values: NDArray[np.float32]) -> list[Answer]:

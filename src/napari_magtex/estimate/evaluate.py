@@ -116,7 +116,7 @@ def calibrated(estimator: Estimator, seen: Seen) -> Estimator:
                 cut = crops(part.values, side, seed)
                 for evidence, truth in zip(guessing.evidence(cut), part.unit, strict=True):
                     misfits += _judge(guessing, evidence, truth, found, others=seed == 0)
-                found.setdefault(PERIOD, []).extend(_period_pairs(cut, part.m, estimator.contrast))
+                found.setdefault(PERIOD, []).extend(_period_pairs(cut, part.m, experiment))
         for name, every in found.items():
             quantile = conformal_quantile(np.array(every), len(seen.unit)) if every else 1.0
             quantiles.setdefault(name, []).append(quantile)
@@ -177,7 +177,7 @@ def familiarise(experiment: Experiment, training: NDArray[np.float32], calibrati
 
     def described(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         cut = [crops(values, side, 0) for side in sides_of(experiment)]
-        return [descriptor(v, experiment.picture.contrast) for part in cut for v in part]
+        return [descriptor(v, experiment.picture.contrast, cell=experiment.cell[1:]) for part in cut for v in part]
 
     return Familiar.learn(described(training), described(calibration))
 
@@ -210,14 +210,16 @@ def held_out_figures(estimator: Estimator, seen: Seen, known: Mapping[str, float
             "coverage_percent": _percent(covered.mean()),
             "median_interval_width_of_range_percent": _percent(np.median(2 * half)),
         }
-    familiar = [estimator.familiar.knows(descriptor(v, estimator.contrast)) for v in seen.values]
+    described = [descriptor(v, estimator.contrast, cell=experiment.cell[1:]) for v in seen.values]
+    familiar = [estimator.familiar.knows(each) for each in described]
     figures["applicable_percent"] = _percent(np.mean(familiar))
     return figures
 
 
-def _period_pairs(cut: NDArray[np.float32], m: NDArray[np.float32], contrast: Contrast) -> Iterable[float]:
+def _period_pairs(cut: NDArray[np.float32], m: NDArray[np.float32], experiment: Experiment) -> Iterable[float]:
+    cell, noisy = experiment.cell[1:], experiment.picture.contrast is not Contrast.SPIN
     for values, whole in zip(cut, m, strict=True):
-        truth, found = measure_period(whole), measure_period(values, noisy=contrast is not Contrast.SPIN)
+        truth, found = measure_period(whole, cell=cell), measure_period(values, cell=cell, noisy=noisy)
         if truth.found and found.found:
             beyond = 1 / found.low - 1 / found.value
             yield abs(1 / found.value - 1 / truth.value) / beyond

@@ -25,7 +25,7 @@ from napari_magtex.texture import Lattice
 if TYPE_CHECKING:
     from torch import Tensor
 
-ENGINE = 4  # counts changes after which other films, or other figures of them, would come out
+ENGINE = 5  # counts changes after which other films, or other figures of them, would come out
 SETTLED = 1e-5  # of the stiffness: at 1e-4 labyrinths still move by whole domains
 _MAX_STEPS = 20_000
 _HEAT = 1  # told apart from a film's start by this, its heat has chance of its own
@@ -193,13 +193,14 @@ def _start(experiment: Experiment, film: Film, index: int, seed: int) -> Tensor:
     if kind == "helix":
         turns = max(1, round(shape[1] / period))
         return helix_start(shape, shape[1] / turns, 0.0, dmi=experiment.film.dmi, D_sign=math.copysign(1, D))
-    candidates = [_skyrmions(shape, period, sense, experiment.film.dmi) for sense in (1.0, -1.0)]
+    up = -1.0 if field[2] < 0 else 1.0
+    candidates = [up * _skyrmions(shape, period, sense, experiment.film.dmi) for sense in (1.0, -1.0)]
     chosen = film.select(torch.tensor([index], device=film.device))
     return min(candidates, key=lambda m: float(chosen.energy(m.to(film.device))))
 
 
 def _skyrmions(shape: tuple[int, int], period: float, sense: float, dmi: str) -> Tensor:
-    """Return a hexagonal lattice of skyrmions, a helix period between its rows, that closes at the edges."""
+    """Return a hexagonal lattice of skyrmions, cores down, a helix period between its rows, closed at the edges."""
     m = uniform_start(1, shape, (0.0, 0.0, 1.0))
     rows = max(2, 2 * round(shape[0] / period / 2))
     columns = max(1, round(shape[1] / (period * 2 / math.sqrt(3))))

@@ -11,7 +11,7 @@ from typing import Any
 
 from napari_magtex.errors import BadExperiment, UnreadableFile
 from napari_magtex.estimate.experiment import Experiment
-from napari_magtex.estimate.parameters import CONSTANTS, Parameter
+from napari_magtex.estimate.parameters import CONSTANTS, PARAMETERS, Parameter
 from napari_magtex.results import Quantity
 
 ESTIMATED = ("A", "D", "Ms")  # of every estimate's record
@@ -146,5 +146,6 @@ def read_estimate(path: str | Path) -> Material:
 
 def _with(experiment: Experiment, values: Mapping[str, tuple[float, ...]]) -> Experiment:
     """Return an experiment with other constants; where its temperature varies, at rest."""
-    known = experiment.parameters | {name: Parameter(tuple(sorted(set(v)))) for name, v in values.items()}
-    return replace(experiment, parameters={name: known[name] for name in CONSTANTS if name in known})
+    kept = {name: p for name, p in experiment.parameters.items() if name in CONSTANTS or not p.varies}
+    known = kept | {name: Parameter(tuple(sorted(set(v)))) for name, v in values.items()}
+    return replace(experiment, parameters={name: known[name] for name in PARAMETERS if name in known})

@@ -120,7 +120,7 @@ def _told(
     side = math.sqrt(seen.inside.sum())
     boxed = _box(seen)
     doubts = [*seen.doubts, *_other_conditions(picture, experiment)]
-    if not estimator.familiar.knows(descriptor(boxed, estimator.contrast)):
+    if not estimator.familiar.knows(descriptor(boxed, estimator.contrast, cell=experiment.cell[1:])):
         doubts.append("the picture is not like those that the estimator was trained on")
     if answer.misfit is not None and not answer.by_torques:
         doubts.append(
@@ -146,7 +146,7 @@ def _told(
                 determined.append(name)
                 value, low, high = parameter.from_unit(np.clip([centre, centre - half, centre + half], 0, 1)).tolist()
                 quantities[name] = Quantity(value, low, high, unit)
-    period, found = _period(boxed, estimator, side)
+    period, found = _period(boxed, seen.cell, estimator, side)
     if found:
         determined.append(PERIOD)
     if trusted and log_ratio(experiment, answer.value) is not None:
@@ -183,16 +183,17 @@ def _of_long_waves(A: Quantity, T: Quantity, experiment: Experiment) -> Quantity
     return Quantity(value, low, high, A.unit)
 
 
-def _period(values: NDArray[np.float32], estimator: Estimator, side: float) -> tuple[Quantity, bool]:
+def _period(
+    values: NDArray[np.float32], cell: tuple[float, float], estimator: Estimator, side: float
+) -> tuple[Quantity, bool]:
     """Measure the period in metres; where no ring stands out, give the helices of the ranges."""
-    measured = measure_period(values, noisy=estimator.contrast is not Contrast.SPIN)
-    cell = estimator.experiment.cell[2]
+    measured = measure_period(values, cell=cell, noisy=estimator.contrast is not Contrast.SPIN)
     if not measured.found:
         shortest, longest = estimator.experiment.period_range()
         return Quantity((shortest + longest) / 2, shortest, longest, "m"), False
     k = 1 / measured.value
     half = estimator.intervals.half_width(PERIOD, 1 / measured.low - k, side)
-    return Quantity(cell / k, cell / (k + half), cell / max(k - half, k / 10), "m"), True
+    return Quantity(1 / k, 1 / (k + half), 1 / max(k - half, k / 10), "m"), True
 
 
 def _box(seen: Channels) -> NDArray[np.float32]:

@@ -79,10 +79,10 @@ def torque_balance(
     UncalibratedPicture
         The cell is unknown.
     Unsuitable
-        An atomic or triangular lattice, or cells without material.
+        An atomic or triangular lattice, cells without material, or a film of unknown thickness.
     """
     layer = texture.middle()
-    _check(texture)
+    _check(texture, experiment)
     field = experiment.conditions.field_T if field_T is None else tuple(float(b) for b in field_T)
     assert texture.cell is not None
     dz, dy, dx = texture.cell
@@ -106,10 +106,10 @@ def torque_balance(
             determined.append(key)
         else:
             quantities[key] = Quantity(prior.middle, prior.low, prior.high, unit)
-    period = measure_period(m)
+    period = measure_period(m, cell=(dy, dx))
     if period.found:
         determined.append(PERIOD)
-        length = Quantity(period.value * dx, period.low * dx, period.high * dx, "m")
+        length = Quantity(period.value, period.low, period.high, "m")
     else:
         low, high = experiment.period_range()
         length = Quantity((low + high) / 2, low, high, "m")
@@ -260,7 +260,7 @@ def _badness(balance: Balance) -> float:
     return balance.residual
 
 
-def _check(texture: SpinTexture) -> None:
+def _check(texture: SpinTexture, experiment: Experiment) -> None:
     if texture.lattice is not Lattice.SQUARE:
         raise Unsuitable("the torque balance is that of a film of square cells, this is a triangular lattice")
     if texture.cell is None:
@@ -268,6 +268,11 @@ def _check(texture: SpinTexture) -> None:
     if min(texture.cell[1:]) < _ATOMIC:
         raise Unsuitable(
             f"cells of {min(texture.cell[1:]) * 1e9:.3g} nm are an atomic lattice: A, D and Ms are constants of a film"
+        )
+    if experiment.film.demag and not texture.knows_thickness:
+        raise Unsuitable(
+            "the thickness of the film is unknown, and the stray field depends on it: save the file with the height of "
+            "its cells (zstepsize)"
         )
     if not texture.material.all():
         empty = int((~texture.material).sum())

@@ -30,14 +30,16 @@ from napari_magtex.estimate.evaluate import (
     learn_misses,
 )
 from napari_magtex.estimate.experiment import Experiment
+from napari_magtex.estimate.films import ENGINE
 from napari_magtex.estimate.network import WindowNetwork, Windows, build
 from napari_magtex.estimate.pace import timed
 from napari_magtex.estimate.sets import Split
 from napari_magtex.estimate.simulate import Films, simulate_films
 from napari_magtex.estimate.spectrum import is_uniform
-from napari_magtex.estimate.symmetry import mirrored, random_crop
+from napari_magtex.estimate.symmetry import film_mirror, mirrored, picture_mirror, random_crop, turns
 from napari_magtex.picture import Contrast
 
+LEARNING = 1  # counts changes after which a training that was stopped would go on another way than it began
 CROPS = {40: 80, 64: 32, 96: 14, 128: 8}  # cells a side: crops in a step, which is about as long with either
 _LARGEST_CROP = {"windows-cnn": 128, "wang2020": 40}  # what judges windows one by one sees most films in small crops
 LEARNING_RATE = {"windows-cnn": 3e-3, "wang2020": 1e-3}
@@ -140,7 +142,7 @@ def refuse_untrainable(experiment: Experiment) -> None:
 
 def checkpoint_path(experiment: Experiment) -> Path:
     """Return where the cache keeps the state of a training."""
-    folder = cache_folder() / "estimator" / f"training-{experiment.hash()}"
+    folder = cache_folder() / "estimator" / f"training-{ENGINE}-{LEARNING}-{experiment.hash()}"
     return folder / f"{experiment.training.network}.safetensors"
 
 
@@ -186,17 +188,18 @@ def see(films: Films, experiment: Experiment) -> Seen:
     """Draw films and read the pictures back: noise-free to train on (it is added anew each time), else with the dose.
 
     Half of the films held back are mirrored, which turns a bulk D over; of those to train on a batch mirrors spin
-    pictures, and of a Lorentz frame the mirrored film is drawn too.
+    pictures, and of a Lorentz frame the mirrored film is drawn too. Where field and easy axis allow no mirror, none is.
     """
     Ms = films.constants[:, list(experiment.parameters).index("Ms")]
     unit = np.stack(
         [p.to_unit(films.constants[:, i]) for i, p in enumerate(experiment.parameters.values()) if p.varies], axis=1
     )
     m, constants, training = films.m, films.constants, films.split is Split.TRAIN
-    other = mirrored(torch.as_tensor(m), Contrast.SPIN).numpy()
+    mirror = film_mirror(experiment)
+    other = m if mirror is None else mirrored(torch.as_tensor(m), Contrast.SPIN, mirror).numpy()
     if not training:
         m = np.where(np.arange(len(m))[:, None, None, None] % 2, other, m)
-    elif experiment.picture.contrast is Contrast.LORENTZ:
+    elif experiment.picture.contrast is Contrast.LORENTZ and mirror is not None:
         m, Ms, unit = np.concatenate([m, other]), np.tile(Ms, 2), np.tile(unit, (2, 1))
         constants = np.tile(constants, (2, 1))
     dose = None if training else experiment.picture.dose
@@ -303,7 +306,11 @@ def noisy(values: NDArray[np.float32], experiment: Experiment) -> NDArray[np.flo
 
 def _batch(values: Tensor, chosen: Tensor, side: int, experiment: Experiment, generator: torch.Generator) -> Tensor:
     contrast, periodic = experiment.picture.contrast, experiment.film.boundary == "periodic"
-    cut = [random_crop(values[i], side, contrast, generator, periodic=periodic) for i in chosen]
+    quarters, mirror = turns(experiment), picture_mirror(experiment)
+    cut = [
+        random_crop(values[i], side, contrast, generator, periodic=periodic, quarters=quarters, mirror=mirror)
+        for i in chosen
+    ]
     return _with_noise(torch.stack(cut), experiment, generator)
 
 

@@ -150,8 +150,8 @@ def _electrostatic(texture: SpinTexture, exposure: Exposure) -> NDArray[np.float
     """Phase (ny, nx) in rad of the film's outline; None where it has no potential."""
     if not exposure.inner_potential:
         return None
-    thickness = texture.material.sum(axis=0) * known_to_electrons(texture)[0][0]
-    return electrostatic_phase(thickness, exposure.inner_potential, exposure.optics)
+    path = texture.material.sum(axis=0) * known_to_electrons(texture)[0][0] / math.cos(math.radians(exposure.tilt_deg))
+    return electrostatic_phase(path, exposure.inner_potential, exposure.optics)
 
 
 def _phase(texture: SpinTexture, exposure: Exposure, margin: int) -> tuple[torch.Tensor, tuple[slice, slice]]:

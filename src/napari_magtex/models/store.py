@@ -90,7 +90,7 @@ def load(name: str | Path, *, kind: str) -> StoredModel:
 
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any]) -> None:
-    """Save weights as float16, statistics of batch normalisation as they are, and the card in the header and beside.
+    """Save weights as float16, running statistics as they are, and the card in the header and beside.
 
     Written beside the target and renamed: a reader sees the old file or the whole new one.
     """
@@ -98,7 +98,7 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any
 
     def stored(key: str, tensor: torch.Tensor) -> torch.Tensor:
         tensor = tensor.detach().cpu().contiguous()
-        statistics = "running_" in key or not tensor.is_floating_point()
+        statistics = "running" in key or not tensor.is_floating_point()
         return tensor if statistics else tensor.half()
 
     text = json.dumps(card, indent=2, allow_nan=False)

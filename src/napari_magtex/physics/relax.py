@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import itertools
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 import torch
@@ -67,37 +68,43 @@ def relax(model: Model, m: Tensor, *, tolerance: float = 1e-4, max_steps: int = 
         Its parameters have the batch of ``m``.
     m
         Start (batch, 3, ny, nx) of unit spins.
+    max_steps
+        Of every system, whatever the others take.
     """
     keep_freed_memory()
     ny, nx = m.shape[-2:]
-    rough = descend(model, m, max(tolerance, SMOOTH_BELOW), max_steps, None)
-    if tolerance >= SMOOTH_BELOW or not bool(rough.converged.any()):
-        return rough
-    left = max_steps - int(rough.steps.max())
-    fine = descend(model, rough.m, tolerance, left, model.smoother((ny, nx)))
-    return replace(fine, steps=rough.steps + fine.steps)
+    found = descend(model, m, max(tolerance, SMOOTH_BELOW), max_steps, None)
+    settled = found.converged.nonzero()[:, 0]
+    if tolerance >= SMOOTH_BELOW or not len(settled):
+        return found
+    model = model.select(settled)
+    left = max_steps - found.steps[settled]
+    fine = descend(model, found.m[settled], tolerance, left, model.smoother((ny, nx)))
+    found.m[settled], found.torque[settled], found.converged[settled] = fine.m, fine.torque, fine.converged
+    found.steps[settled] += fine.steps
+    return found
 
 
-def descend(model: Model, m: Tensor, tolerance: float, max_steps: int, smoother: Smoother | None) -> Relaxed:
-    """Relax with forces as they are, or smoothed."""
+def descend(model: Model, m: Tensor, tolerance: float, max_steps: Tensor | int, smoother: Smoother | None) -> Relaxed:
+    """Relax with forces as they are, or smoothed, for ``max_steps``, which may be (batch,) of each system its own."""
     result = m.clone()
     torque = torch.full((len(m),), torch.inf, device=m.device)
     steps = torch.zeros(len(m), dtype=torch.long, device=m.device)
+    last = torch.as_tensor(max_steps, device=m.device).broadcast_to(steps.shape)
     moving = _Moving(torch.arange(len(m), device=m.device), m.clone(), model.stiffness, smoother)
-    for step in range(1, max_steps + 1):
+    for step in itertools.count(1):
         force = moving.tangent(model.field(moving.m))
         if step % _CHECK_EVERY == 1:
             now = dot(force, force).amax(dim=(1, 2, 3)).sqrt_() / moving.stiffness
             torque[moving.system], steps[moving.system] = now.to(torque.dtype), step
-            if bool((now < tolerance).any()):
-                done, left = (now < tolerance).nonzero()[:, 0], (now >= tolerance).nonzero()[:, 0]
+            goes_on = (now >= tolerance) & (step + _CHECK_EVERY <= last[moving.system])
+            if not bool(goes_on.all()):
+                done, left = (~goes_on).nonzero()[:, 0], goes_on.nonzero()[:, 0]
                 result[moving.system[done]] = moving.m[done]
                 if not len(left):
                     break
                 model, moving, force = model.select(left), moving.select(left), force[left]
         moving.advance(force)
-    else:
-        result[moving.system] = moving.m
     return Relaxed(result, torque < tolerance, torque, steps)
 
 

@@ -68,7 +68,7 @@ def _without_colour(picture: Picture) -> NDArray[np.float32]:
     pixels = picture.pixels
     if float(np.ptp(pixels, axis=2).max()) <= _SAME:
         return pixels.mean(axis=2)
-    known = recognise(pixels) if picture.contrast in (None, Contrast.SPIN) else None
+    known = recognise(pixels, picture.inside) if picture.contrast in (None, Contrast.SPIN) else None
     if known is None:
         raise UnusablePicture(
             "the frame is in colours, which tell no brightness: open the grey frame that they were made from"

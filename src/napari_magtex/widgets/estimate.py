@@ -382,7 +382,7 @@ def _estimates(
         yield Progress(0, 0, "torque balance")
         if texture.cell is None:
             dy, dx = areas[0].pixel_size
-            texture = replace(texture, cell=(min(dy, dx), dy, dx))
+            texture = replace(texture, cell=(min(dy, dx), dy, dx), meta={**texture.meta, "thickness_known": False})
         try:
             balance = torque_balance(texture, estimator.experiment, name=source_name(areas[0].image))
             yield Row(areas[0], balance, estimator)

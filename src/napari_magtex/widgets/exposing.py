@@ -40,7 +40,7 @@ class Film:
         if texture is None:
             raise UnusablePicture(f"{self.image.name} holds no directions of spins that could be read from its colours")
         cell = texture.cell or (self.thickness, self.pixel, self.pixel)
-        if not knows_thickness(texture):
+        if not texture.knows_thickness:
             cell = (self.thickness, *cell[1:])
         if cell[1] <= 0:
             raise UncalibratedPicture("the pixel size of the texture is unknown: type it in nm")
@@ -66,11 +66,6 @@ def shows_spins(image: Image) -> bool:
 
     name = meta_of(image).get("colour_map")
     return texture_of(image) is not None or (image.rgb and name in set(ColourMap) and ColourMap(name).carries_in_plane)
-
-
-def knows_thickness(texture: SpinTexture) -> bool:
-    """Whether the cell's height is the film's, and not made up."""
-    return texture.cell is not None and bool(texture.meta.get("thickness_known", True))
 
 
 def frame_of(film: Film, exposure: Exposure) -> Iterator[Progress | Taken]:

@@ -16,7 +16,7 @@ from napari_magtex.imaging.exposure import Mode
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.widgets.choices import RESULT_KEY, LayerChoice
 from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
-from napari_magtex.widgets.exposing import Film, Taken, frame_of, knows_thickness, preview_of, series_of, shows_spins
+from napari_magtex.widgets.exposing import Film, Taken, frame_of, preview_of, series_of, shows_spins
 from napari_magtex.widgets.exposure import ExposureForm
 from napari_magtex.widgets.layers import flat, pixel_size_of, placed_on
 from napari_magtex.widgets.pictures import DEFOCUS, shown_frame, stack_shape, texture_of
@@ -186,7 +186,7 @@ class SimulateFrameDock(Dock):
         picture = image is not None and texture is None  # whose colours tell directions, and nothing else
         for field, asked in (
             (self.saturation, picture or (texture is not None and texture.saturation is None)),
-            (self.thickness, picture or (texture is not None and not knows_thickness(texture))),
+            (self.thickness, picture or (texture is not None and not texture.knows_thickness)),
             (self.cell, texture.cell is None if texture is not None else picture and pixel_size_of(image) is None),
         ):
             self.rows.setRowVisible(field, asked)
