@@ -338,3 +338,26 @@ def test_what_segment_skyrmions_found_can_be_followed(person, qtbot) -> None:
     (motion,) = dock.results()
     assert motion.tracks == len([place for place in person.places if place[1] < 130])
     assert motion.velocity[0].value == pytest.approx(1.5 * 0.01 / 0.2, rel=0.1)
+
+
+def test_labels_corrected_by_hand_are_followed_as_they_count(person, qtbot, tmp_path) -> None:
+    segmenting = person.opens()
+    segmenting.viewer.add_image(np.stack([person.frame(person.places[:4])] * 3), name="film")
+    segmenting.viewer.dims.set_point(0, 0)
+    person.runs(segmenting)
+    segmenting.draw_new()
+    layer = segmenting.overlay.labels
+    for place in ((95, 35), (95, 95)):  # with one number
+        layer.paint((0, *place), layer.selected_label)
+    layer.data_setitem((np.zeros(2, int), np.array([2, 2]), np.array([2, 3])), layer.selected_label)  # a speck
+    person.waits(segmenting)
+    dock = TracksDock(segmenting.viewer)
+    segmenting.viewer.window.add_dock_widget(dock)
+    run(dock, qtbot)
+    dock.save_table("tracks.csv", tmp_path / "tracks.csv")
+    segmenting.save(tmp_path / "skyrmions.csv")
+    key = ["file", "frame", "label"]
+    tracks, found = (pd.read_csv(tmp_path / name).sort_values(key) for name in ("tracks.csv", "skyrmions.csv"))
+    assert tracks[key].values.tolist() == found[key].values.tolist()
+    assert len(found) == 3 * 4 + 2
+    np.testing.assert_allclose(tracks.x_px, found.x_px)

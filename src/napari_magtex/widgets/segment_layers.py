@@ -12,11 +12,13 @@ from napari.layers import Labels, Points
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 from numpy.typing import NDArray
 
+from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import Unsuitable
+from napari_magtex.picture import Contrast
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.widgets.choices import RESULT_KEY
 from napari_magtex.widgets.layers import placed_on
-from napari_magtex.widgets.pictures import frame_index, frame_shape, stack_shape
+from napari_magtex.widgets.pictures import contrast_of, frame_index, frame_shape, source_name, stack_shape
 from napari_magtex.widgets.segmenting import Drawn, Found, Job, Recounted, looked_at
 
 if TYPE_CHECKING:
@@ -66,7 +68,13 @@ class Overlay:
         self._placement = placed_on(seen, origin=(*first, 0, 0))
         self.rest: Labels | None = None
         self.labels: Labels = add(
-            Labels(np.zeros(self.shape, np.uint16), name=self._names["labels"], opacity=0.45, **self._placement)
+            Labels(
+                np.zeros(self.shape, np.uint16),
+                name=self._names["labels"],
+                opacity=0.45,
+                metadata={METADATA_KEY: _said(job)},
+                **self._placement,
+            )
         )
         self._listen(self.labels)
         self.order: Points = add(
@@ -234,6 +242,15 @@ class Pages(Sequence[NDArray[np.int32]]):
 
     def __getitem__(self, number: Any) -> Any:
         return self._overlay.numbered(self._frames[number])
+
+
+def _said(job: Job) -> dict[str, Any]:
+    """Return what labels tell of themselves: whose they are, and what of them counts."""
+    return {
+        "file": source_name(job.image),
+        "contrast": str(contrast_of(job.image) or Contrast.KERR),
+        "min_area": job.settings["min_area"],
+    }
 
 
 def _rgba(colour: str) -> NDArray[np.float64]:

@@ -258,12 +258,13 @@ def _followed(
     labels: Labels, stack: Sequence[NDArray[Any]], following: TrackSettings, moving: MotionSettings
 ) -> Iterator[Progress | Answer]:
     """Locate, follow and measure."""
-    said = labels.metadata.get(METADATA_KEY)
-    named = said.get("contrast") if isinstance(said, dict) else None
+    held = labels.metadata.get(METADATA_KEY)
+    said = held if isinstance(held, dict) else {}
+    named = said.get("contrast")
     contrast = Contrast(named) if named in set(Contrast) else Contrast.KERR
-    provenance = Provenance(str(labels.source.path or labels.name), 0, contrast, None, "", "")
-    frames, pixel = len(stack), pixel_size_of(labels)
-    positions = yield from passed_on(positions_in((np.asarray(frame) for frame in stack), frames))
+    provenance = Provenance(said.get("file") or str(labels.source.path or labels.name), 0, contrast, None, "", "")
+    frames, pixel, least = len(stack), pixel_size_of(labels), said.get("min_area", 1)
+    positions = yield from passed_on(positions_in((np.asarray(frame) for frame in stack), frames, least))
     tracks = yield from passed_on(follow(positions, provenance, frames=frames, pixel_size=pixel, settings=following))
     if not tracks.count:
         raise Unsuitable(
