@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from napari_magtex.segment.counted import Counted
 
 LABELS, REST, ORDER = "skyrmions: ", "dust and outside: ", "order: "  # names of layers, before that of their input
+KEPT = " (corrected)"  # after the name of labels that a later job would replace
+FOUND_KEY = "magtex found"  # in the metadata: the checksum of what was found in a frame, by its index
 ORDER_COLOURS = "viridis"  # of |psi_6| from 0 to 1
 CHOSEN, HOLLOW, RIM = "#ff3df2", "#ffffff", "#101010"
 REST_COLOURS = {Kind.DEFECT: "#ff9f1c", Kind.OUTSIDE: "#4d7fb8"}
@@ -56,8 +58,7 @@ class Overlay:
         self.job, self._layers, self._add, self._edited = job, layers, add, edited
         name = job.image.name
         self._names = {"labels": LABELS + name, "rest": REST + name, "order": ORDER + name}
-        for old in [old for old in layers if old.name in self._names.values() and RESULT_KEY in old.metadata]:
-            layers.remove(old)
+        self._make_room()
         self._alone = len(job.frames) == 1
         self._stamps: dict[int, int] = {}
         self._renumbered: dict[int, tuple[NDArray[np.int64], NDArray[np.int32]]] = {}
@@ -72,7 +73,7 @@ class Overlay:
                 np.zeros(self.shape, np.uint16),
                 name=self._names["labels"],
                 opacity=0.45,
-                metadata={METADATA_KEY: _said(job)},
+                metadata={METADATA_KEY: _said(job), FOUND_KEY: {}},
                 **self._placement,
             )
         )
@@ -80,6 +81,16 @@ class Overlay:
         self.order: Points = add(
             Points(np.zeros((0, len(self.shape))), name=self._names["order"], border_width=0.12, **self._placement)
         )
+
+    def _make_room(self) -> None:
+        """Remove the layers of an earlier job; labels that a person has drawn in are kept under another name."""
+        before = [old for old in self._layers if old.name in self._names.values() and RESULT_KEY in old.metadata]
+        corrected = any(isinstance(old, Labels) and drawn_in(old) for old in before)
+        for old in before:
+            if corrected and isinstance(old, Labels):
+                old.name += KEPT
+            else:
+                self._layers.remove(old)
 
     # ---- frames
 
@@ -117,9 +128,11 @@ class Overlay:
         if self.rest is not None:
             self.rest.data[index][...] = rest
         self._stamps[answer.frame] = self._stamp(answer.frame)
-        for layer in (self.labels, self.rest) if shown else ():
+        for layer in (self.labels, self.rest):
             if layer is not None:
-                layer.refresh()
+                layer.metadata[FOUND_KEY][index] = _checksum(layer.data[index])
+                if shown:
+                    layer.refresh()
 
     def _add_rest(self) -> Labels:
         colours: dict[int | None, str] = {None: "transparent"}
@@ -131,9 +144,11 @@ class Overlay:
                 colormap=DirectLabelColormap(color_dict=colours),
                 opacity=0.4,
                 features={"index": [0, *map(int, REST_COLOURS)], "shows": ["film", "dust", "outside of the film"]},
+                metadata={FOUND_KEY: {}},
                 **self._placement,
             )
         )
+        layer.selected_label = int(Kind.OUTSIDE)
         self._listen(layer)
         if self.labels in self._layers:
             self._layers.move(self._layers.index(layer), self._layers.index(self.labels))  # below the skyrmions
@@ -198,8 +213,7 @@ class Overlay:
         return np.array(np.asarray(self.rest.data)[self.index(frame)])
 
     def _stamp(self, frame: int) -> int:
-        stamp = zlib.crc32(self.labels_of(frame).tobytes())
-        return stamp if self.rest is None else zlib.crc32(self._rest_of(frame).tobytes(), stamp)
+        return _checksum(self._rest_of(frame), _checksum(self.labels_of(frame)))
 
     # ---- centres
 
@@ -242,6 +256,17 @@ class Pages(Sequence[NDArray[np.int32]]):
 
     def __getitem__(self, number: Any) -> Any:
         return self._overlay.numbered(self._frames[number])
+
+
+def drawn_in(layer: Labels) -> bool:
+    """Whether a layer of an overlay looks otherwise than its frames were found."""
+    found, data = layer.metadata.get(FOUND_KEY, {}), np.asarray(layer.data)
+    empty = _checksum(np.zeros(data.shape[-2:], data.dtype))
+    return any(_checksum(data[index]) != found.get(index, empty) for index in np.ndindex(data.shape[:-2]))
+
+
+def _checksum(frame: NDArray[Any], before: int = 0) -> int:
+    return zlib.crc32(np.ascontiguousarray(frame), before)
 
 
 def _said(job: Job) -> dict[str, Any]:
