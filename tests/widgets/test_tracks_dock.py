@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.errors import BadRegion, MagtexError
 from napari_magtex.segment.tracks import TRACK_COLUMNS
-from napari_magtex.widgets.choices import RESULT_KEY
+from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY
 from napari_magtex.widgets.track_charts import COMMON, EACH, MOST_LINES, NUMBER
 from napari_magtex.widgets.track_layers import drive_of
 from napari_magtex.widgets.tracks import SPEED, TRACK, TracksDock
@@ -333,8 +333,11 @@ def test_what_segment_skyrmions_found_can_be_followed(person, qtbot) -> None:
     person.runs(segmenting)
     dock = TracksDock(segmenting.viewer)
     segmenting.viewer.window.add_dock_widget(dock)
-    assert dock.labels.value is segmenting.overlay.labels
+    labels = segmenting.overlay.labels
+    assert dock.labels.value is labels
     run(dock, qtbot)
+    assert labels.metadata[SOURCE_KEY] == segmenting.viewer.layers["film"].unique_id
+    assert dock.layer.metadata[SOURCE_KEY] == labels.unique_id
     (motion,) = dock.results()
     assert motion.tracks == len([place for place in person.places if place[1] < 130])
     assert motion.velocity[0].value == pytest.approx(1.5 * 0.01 / 0.2, rel=0.1)

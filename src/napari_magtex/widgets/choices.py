@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 RESULT_KEY = "magtex result"  # in the metadata of a layer that an analysis added: an input only if it says of what kind
+SOURCE_KEY = "magtex source"  # there too: the `unique_id` of the layer that it was made from and lies on
 CONTRASTS = {
     "Auto": None,
     "Spin picture": Contrast.SPIN,

@@ -195,6 +195,7 @@ class ClassifyDock(Dock):
             heatmap.values[(np.newaxis,) * len(stack_shape(view.image))],
             f"attention to {heatmap.state.caption}: {view.image.name}",
             part_of(view.image, view.frame, origin=corner),
+            of=view.image,
             colormap=veil(),
             contrast_limits=(0, 1),
             blending="translucent_no_depth",

@@ -18,7 +18,7 @@ from napari_magtex.contributions import MASK_KEY, METADATA_KEY
 from napari_magtex.errors import MagtexError, Unsuitable
 from napari_magtex.imaging.cleaning import Cleaned, Cleaning, Kind
 from napari_magtex.picture import Contrast
-from napari_magtex.widgets.choices import LayerChoice
+from napari_magtex.widgets.choices import SOURCE_KEY, LayerChoice
 from napari_magtex.widgets.clean_preview import Preview
 from napari_magtex.widgets.clean_settings import CleaningForm, read_settings, write_settings
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
@@ -230,7 +230,7 @@ class CleanDock(Dock):
         layer = Image(
             pixels,
             name=f"clean: {image.name}",
-            metadata={**image.metadata, METADATA_KEY: meta},
+            metadata={**image.metadata, METADATA_KEY: meta, SOURCE_KEY: image.unique_id},
             colormap=image.colormap.name,
             contrast_limits=answer.limits,
             **placement,

@@ -245,6 +245,7 @@ class ReconstructDock(Dock):
                 picture.pixels,
                 f"{looks['name']}: {image.name}",
                 placement,
+                of=image,
                 says=says,
                 contrast_limits=limits,
                 visible=False,  # the wheel is above it
@@ -254,13 +255,15 @@ class ReconstructDock(Dock):
             size = np.hypot(*found.reconstruction.induction) / (self.thickness.value() * NM)
             limits = (0, full / self.thickness.value())
             name = f"|B| (T): {image.name}"
-            self.add_result(size, name, placement, colormap="magma", contrast_limits=limits, visible=False)
-        self.add_result(wheel.pixels, f"induction: {image.name}", placement, says=_says(wheel, found), rgb=True)
+            looks = {"colormap": "magma", "contrast_limits": limits, "visible": False}
+            self.add_result(size, name, placement, of=image, **looks)
+        says = _says(wheel, found)
+        self.add_result(wheel.pixels, f"induction: {image.name}", placement, of=image, says=says, rgb=True)
         side = LEGEND * min(ny, nx)
         step = side / LEGEND_PX
         corner = (found.origin[0] + step / 2, found.origin[1] + nx + GAP * min(ny, nx) + step / 2)
         legend = flat(placed_on(image, origin=corner, step=(step, step)))
-        self.add_result(wheel_legend(LEGEND_PX), f"colour wheel: {image.name}", legend, rgb=True)
+        self.add_result(wheel_legend(LEGEND_PX), f"colour wheel: {image.name}", legend, of=image, rgb=True)
         self.viewer.reset_view()
 
     def _show(self, found: Found | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,7 @@ class SegmentDock(Dock):
         self.region.offer({f"Region {n} of {len(job.regions)}": n - 1 for n in range(1, len(job.regions) + 1)})
         self.answer.of_stack(job.image, len(job.frames) > 1)
         self._show()
-        return Overlay(job, self.add_layer, self.viewer.layers, self._on_edit)
+        return Overlay(job, partial(self.add_layer, of=job.image), self.viewer.layers, self._on_edit)
 
     def results(self) -> list[Counted]:
         """Return what is counted, frame by frame and region by region."""

@@ -66,7 +66,7 @@ class Overlay:
         stack = stack_shape(job.image)
         self.shape = ((1,) * len(stack) if self._alone else stack) + frame_shape(seen)
         first = frame_index(seen, index) if self._alone else (0,) * len(stack)
-        self._placement = placed_on(seen, origin=(*first, 0, 0))
+        placement = placed_on(seen, origin=(*first, 0, 0))
         self.rest: Labels | None = None
         self.labels: Labels = add(
             Labels(
@@ -74,12 +74,12 @@ class Overlay:
                 name=self._names["labels"],
                 opacity=0.45,
                 metadata={METADATA_KEY: _said(job), FOUND_KEY: {}},
-                **self._placement,
+                **placement,
             )
         )
         self._listen(self.labels)
         self.order: Points = add(
-            Points(np.zeros((0, len(self.shape))), name=self._names["order"], border_width=0.12, **self._placement)
+            Points(np.zeros((0, len(self.shape))), name=self._names["order"], border_width=0.12, **placement)
         )
 
     def _make_room(self) -> None:
@@ -145,7 +145,7 @@ class Overlay:
                 opacity=0.4,
                 features={"index": [0, *map(int, REST_COLOURS)], "shows": ["film", "dust", "outside of the film"]},
                 metadata={FOUND_KEY: {}},
-                **self._placement,
+                **placed_on(self.labels),
             )
         )
         layer.selected_label = int(Kind.OUTSIDE)

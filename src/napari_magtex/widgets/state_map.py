@@ -197,7 +197,8 @@ class StateMapDock(Dock):
                 colormap=_label_colours(),
                 opacity=0.5,
                 **part_of(view.image, view.frame if alone else 0, origin=(0, 0)),
-            )
+            ),
+            view.image,
         )
 
     def _of_region(self) -> list[Area]:

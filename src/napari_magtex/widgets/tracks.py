@@ -192,7 +192,7 @@ class TracksDock(Dock):
             tail_length=answer.tracks.frames,
             **placed_on(answer.labels),
         )
-        return self.add_layer(layer)
+        return self.add_layer(layer, answer.labels)
 
     def _on_colour(self, _index: int = 0) -> None:
         if self.layer is not None:
