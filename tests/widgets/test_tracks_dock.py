@@ -182,6 +182,10 @@ def test_the_plots_follow_the_slider(dock_in, qtbot) -> None:
         dock.viewer.dims.set_point(0, 1.5)
         assert list(dock.history.marker.get_xdata()) == [1.5, 1.5]
         assert dock.history.axes.get_xlabel() == "time (s)"
+    late = dock.viewer.add_image(np.zeros((15, 9, 9)), scale=(500, 1, 1), units=("ms", "pixel", "pixel"))
+    dock.viewer.dims.set_point(0, 4000)  # napari takes the smaller unit
+    assert list(dock.history.marker.get_xdata()) == [4.0, 4.0]
+    dock.viewer.layers.remove(late)
     dock.series.value = COMMON
     right, up = (line.get_ydata() for line in dock.history.axes.lines[:2])
     assert right[-1] == pytest.approx(1.5 * (FRAMES - 1), rel=0.05)

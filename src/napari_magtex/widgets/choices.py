@@ -151,7 +151,7 @@ class InputForm(QWidget):
     @property
     def shown(self) -> int:
         """The number of the frame that the sliders show."""
-        return shown_frame(self.image, self._viewer.dims.point)
+        return shown_frame(self.image, self._viewer.dims)
 
     def chosen_frames(self) -> list[int]:
         """Return the numbers of the frames to analyse."""

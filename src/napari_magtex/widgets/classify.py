@@ -157,7 +157,7 @@ class ClassifyDock(Dock):
         """Return what the sliders and the choice of a region point at, if it is classified."""
         if not self.named:
             return None
-        shown = shown_frame(self.named[0].view.image, self.viewer.dims.point)
+        shown = shown_frame(self.named[0].view.image, self.viewer.dims)
         return next((named for named in self._of_region() if named.view.frame == shown), None)
 
     def _of_region(self) -> list[Named]:
@@ -184,7 +184,7 @@ class ClassifyDock(Dock):
         self.correct.setEnabled(not self.runner.running)
         self.attend.setEnabled(verdict is not None and not self.runner.running)
         if self.track.isVisibleTo(self):
-            self.track.show_frame(shown_frame(self.named[0].view.image, self.viewer.dims.point))
+            self.track.show_frame(shown_frame(self.named[0].view.image, self.viewer.dims))
 
     def _add_attention(self, heatmap: Heatmap) -> None:
         view = heatmap.view

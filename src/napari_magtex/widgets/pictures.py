@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
@@ -13,7 +13,10 @@ from napari_magtex.contributions import MASK_KEY, METADATA_KEY
 from napari_magtex.errors import UnusablePicture
 from napari_magtex.picture import GREY_TOLERANCE, Contrast, Picture, Region
 from napari_magtex.texture import Lattice, SpinTexture
-from napari_magtex.widgets.layers import linear_part, pixel_size_of, placed_on
+from napari_magtex.widgets.layers import in_layer, linear_part, pixel_size_of, placed_on
+
+if TYPE_CHECKING:
+    from napari.components import Dims
 
 DEFOCUS = "defocus_um"  # in acquisition data: a number, or a list with one for each frame; positive is underfocus
 
@@ -34,12 +37,12 @@ def frame_count(image: Image) -> int:
     return int(np.prod(stack_shape(image), dtype=int))
 
 
-def shown_frame(image: Image, point: Sequence[float]) -> int:
-    """Return the number of the frame at the dims sliders' position ``viewer.dims.point``, in world coordinates."""
+def shown_frame(image: Image, dims: Dims) -> int:
+    """Return the number of the frame at the dims sliders of a viewer."""
     stack = stack_shape(image)
     if not stack:
         return 0
-    index = np.round(image.world_to_data(point)[: len(stack)]).astype(int)
+    index = np.round(in_layer(dims.point, image, dims.units)[: len(stack)]).astype(int)
     return int(np.ravel_multi_index(tuple(index), stack, mode="clip"))
 
 

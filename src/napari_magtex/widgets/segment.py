@@ -229,7 +229,7 @@ class SegmentDock(Dock):
     @property
     def frame(self) -> int:
         """The number of the frame shown, in the layer that is segmented."""
-        return 0 if self.overlay is None else shown_frame(self.overlay.job.image, self.viewer.dims.point)
+        return 0 if self.overlay is None else shown_frame(self.overlay.job.image, self.viewer.dims)
 
     def _rows(self) -> pd.DataFrame | None:
         """Return the rows of the frame shown, of all its regions."""

@@ -114,7 +114,7 @@ class SimulateFrameDock(Dock):
             raise UnusablePicture("no texture is open: open an .ovf file or a spin picture in MuMax3's colours")
         return Film(
             image,
-            shown_frame(image, self.viewer.dims.point),
+            shown_frame(image, self.viewer.dims),
             saturation=self.saturation.value() * 1e3,
             thickness=self.thickness.value() * NM,
             pixel=self.cell.value() * NM,

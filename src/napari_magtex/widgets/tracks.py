@@ -26,7 +26,7 @@ from napari_magtex.segment.tracks import Tracks, TrackSettings, follow
 from napari_magtex.widgets.choices import Choice, LabelsChoice, LayerChoice
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
 from napari_magtex.widgets.editors import Numbers
-from napari_magtex.widgets.layers import pixel_size_of, placed_on
+from napari_magtex.widgets.layers import in_layer, pixel_size_of, placed_on
 from napari_magtex.widgets.track_charts import COLOUR_MAP, SERIES, History, HistoryChart, SpreadingChart, history_of
 from napari_magtex.widgets.track_layers import drive_of, interval_of, shown_rows, stack_of
 from napari_magtex.widgets.worker import tell
@@ -216,7 +216,7 @@ class TracksDock(Dock):
 
     def _on_slider(self, _event: Any = None) -> None:
         if self.answer is not None:
-            place = self.answer.labels.world_to_data(self.viewer.dims.point)[0]
+            place = in_layer(self.viewer.dims.point, self.answer.labels, self.viewer.dims.units)[0]
             self.history.show_frame(int(np.clip(round(float(place)), 0, self.answer.tracks.frames - 1)))
 
 
