@@ -51,6 +51,11 @@ def frame_index(image: Image, frame: int) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(frame, stack_shape(image)))
 
 
+def told_apart(region: int, regions: int, frame: int, frames: int) -> str:
+    """Return what tells one of several regions, from 1, and one of several frames from the others, after a name."""
+    return (f", region {region}" if regions > 1 else "") + (f", frame {frame}" if frames > 1 else "")
+
+
 def texture_of(image: Image) -> SpinTexture | None:
     """Return the spins behind a layer, where its reader left them."""
     held = image.metadata.get(METADATA_KEY)
