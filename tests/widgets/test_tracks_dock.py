@@ -139,6 +139,17 @@ def test_the_hall_angle_is_counted_from_the_line_that_is_drawn(dock_in, qtbot) -
     assert dock.results()[0].hall_angle.value == pytest.approx(angle - 180, abs=2)
 
 
+@pytest.mark.parametrize("scale", [(1, -20, 20), (1, 20, -20)])
+def test_the_hall_angle_is_that_of_what_is_seen_of_a_mirrored_layer(dock_in, qtbot, scale) -> None:
+    dock = dock_in()
+    labels = dock.viewer.add_labels(moving(), name="found", scale=scale, units=("pixel", "nm", "nm"))
+    ends = [labels.data_to_world((0, 5, column))[1:] for column in (5, 150)]
+    dock.viewer.add_shapes([ends], shape_type="line", units=("nm", "nm"), name="current")
+    dock.drive.value = dock.viewer.layers["current"]
+    run(dock, qtbot)
+    assert dock.results()[0].hall_angle.value == pytest.approx(-np.degrees(np.arctan2(0.5, 1.5)), abs=2)
+
+
 @pytest.mark.parametrize(("ends", "angle"), [
     ([[50, 50], [50, 90]], 0), ([[50, 50], [10, 50]], 90), ([[50, 50], [90, 50]], -90), ([[50, 90], [50, 50]], 180),
     ([[50, 50], [10, 90]], 45), ([[50, 50], [0, 0], [10, 90]], 45),
@@ -294,6 +305,19 @@ def test_tracks_too_short_to_tell_anything_say_so(dock_in, qtbot) -> None:
     assert "no skyrmion is followed through three frames in turn" in dock.remark.text().lower()
     assert "not determined" in dock.figures.text()
     assert "tracks: found" in dock.viewer.layers
+
+
+def test_where_no_skyrmion_is_seen_twice_there_are_no_tracks_to_show(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(velocity=(0, 4), frames=3), name="found")
+    run(dock, qtbot)
+    assert "tracks: found" in dock.viewer.layers
+    dock.radius.lines[0].setText("1")
+    run(dock, qtbot)
+    assert "tracks: found" not in dock.viewer.layers
+    assert dock.results()[0].tracks == 3 * len(PLACES)
+    assert "no skyrmion is followed" in dock.remark.text().lower()
+    dock.colour.value = SPEED
 
 
 def test_the_layer_may_be_deleted_meanwhile(dock_in, qtbot) -> None:

@@ -143,8 +143,7 @@ class Dock(QWidget):
 
     def add_layer(self, layer: LayerType, of: Layer | None = None) -> LayerType:
         """Add a layer that holds a result of another one; one of its name that an analysis added before gives way."""
-        for old in [old for old in self.viewer.layers if old.name == layer.name and RESULT_KEY in old.metadata]:
-            self.viewer.layers.remove(old)
+        self.drop_layer(layer.name)
         chosen = set(self.viewer.layers.selection)
         layer.metadata[RESULT_KEY] = layer.name
         if of is not None:
@@ -153,6 +152,11 @@ class Dock(QWidget):
         if chosen:
             self.viewer.layers.selection = chosen  # a result does not take the selection from its input
         return layer
+
+    def drop_layer(self, name: str) -> None:
+        """Remove the result of a name, if there is one."""
+        for old in [old for old in self.viewer.layers if old.name == name and RESULT_KEY in old.metadata]:
+            self.viewer.layers.remove(old)
 
     def save_row(self, *endings: str) -> QWidget:
         """Return a row of Save buttons."""

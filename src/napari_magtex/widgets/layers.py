@@ -73,6 +73,11 @@ def linear_part(layer: Layer) -> NDArray[np.float64]:
     return np.stack([np.asarray(layer.data_to_world(step)) - corner for step in steps], axis=1)
 
 
+def is_mirrored(layer: Layer) -> bool:
+    """Whether what is seen of a layer's rows and columns is their mirror image."""
+    return bool(np.linalg.det(linear_part(layer)[-2:, -2:]) < 0)
+
+
 def pixel_size_of(layer: Layer) -> tuple[float, float] | None:
     """Return (dy, dx) in metres; None where the layer's last two units are no lengths."""
     metres = [_metres(unit) for unit in layer.units[-2:]]

@@ -26,7 +26,7 @@ from napari_magtex.segment.tracks import Tracks, TrackSettings, follow
 from napari_magtex.widgets.choices import Choice, LabelsChoice, LayerChoice
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
 from napari_magtex.widgets.editors import Numbers
-from napari_magtex.widgets.layers import in_layer, pixel_size_of, placed_on
+from napari_magtex.widgets.layers import in_layer, is_mirrored, pixel_size_of, placed_on
 from napari_magtex.widgets.track_charts import COLOUR_MAP, SERIES, History, HistoryChart, SpreadingChart, history_of
 from napari_magtex.widgets.track_layers import drive_of, interval_of, shown_rows, stack_of
 from napari_magtex.widgets.worker import tell
@@ -179,12 +179,16 @@ class TracksDock(Dock):
 
     # ---- showing
 
-    def _add_tracks(self, answer: Answer) -> TracksLayer:
-        """Lay the tracks over their labels."""
+    def _add_tracks(self, answer: Answer) -> TracksLayer | None:
+        """Lay the tracks over their labels, unless every skyrmion is seen once."""
+        name = f"tracks: {answer.labels.name}"
         rows, speed = shown_rows(answer.tracks)
+        if not len(rows):
+            self.drop_layer(name)
+            return None
         layer = TracksLayer(
             rows,
-            name=f"tracks: {answer.labels.name}",
+            name=name,
             features={SPEED: speed},
             color_by=self.colour.value,
             colormap=COLOUR_MAP,
@@ -265,7 +269,10 @@ def _followed(
     provenance = Provenance(said.get("file") or str(labels.source.path or labels.name), 0, contrast, None, "", "")
     frames, pixel, least = len(stack), pixel_size_of(labels), said.get("min_area", 1)
     positions = yield from passed_on(positions_in((np.asarray(frame) for frame in stack), frames, least))
-    tracks = yield from passed_on(follow(positions, provenance, frames=frames, pixel_size=pixel, settings=following))
+    linking = follow(
+        positions, provenance, frames=frames, pixel_size=pixel, settings=following, mirrored=is_mirrored(labels)
+    )
+    tracks = yield from passed_on(linking)
     if not tracks.count:
         raise Unsuitable(
             f"none of the {frames} frames of {labels.name} shows a whole skyrmion: segment the stack first"
