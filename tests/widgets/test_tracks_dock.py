@@ -12,6 +12,7 @@ import pytest
 from napari.layers import Tracks as TracksLayer
 from napari.utils.notifications import notification_manager
 from numpy.typing import NDArray
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_magtex.errors import BadRegion, MagtexError
 from napari_magtex.segment.tracks import TRACK_COLUMNS
@@ -248,6 +249,21 @@ def test_results_are_saved(dock_in, qtbot, tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "msd.csv").lag.tolist() == list(range(1, 11))
     with pytest.raises(MagtexError, match="cannot be written"):
         dock.save_table("msd.csv", tmp_path / "motion.json" / "msd.csv")
+
+
+def test_a_dot_in_a_name_is_no_ending(dock_in, qtbot, tmp_path: Path, monkeypatch) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(frames=3), name="found")
+    run(dock, qtbot)
+    for row, folder in ((dock.saving, "motion"), (dock.tables, "table")):
+        named = str(tmp_path / folder / "film_0.2T")
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, named=named: (named, ""))
+        for button in row.findChildren(QPushButton):
+            button.click()
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == {
+        "motion/film_0.2T.csv", "motion/film_0.2T.json", "table/film_0.2T.csv"
+    }  # fmt: skip
+    assert isinstance(json.loads((tmp_path / "motion" / "film_0.2T.json").read_text()), list)
 
 
 @pytest.mark.parametrize(("data", "says"), [

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError
+from napari_magtex.io.files import with_ending
 from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY, InputForm
 from napari_magtex.widgets.worker import Runner, tell, warm_up
 
@@ -160,13 +161,14 @@ class Dock(QWidget):
 
     def save_row(self, *endings: str) -> QWidget:
         """Return a row of Save buttons."""
-        return button_row({f"Save {ending.upper()}": partial(self._ask_and_save, ending) for ending in endings})
+        known = (*endings, "tiff") if "tif" in endings else endings
+        return button_row({f"Save {ending.upper()}": partial(self._ask_and_save, ending, known) for ending in endings})
 
-    def _ask_and_save(self, ending: str, _checked: bool = False) -> None:
+    def _ask_and_save(self, ending: str, known: Sequence[str], _checked: bool = False) -> None:
         name, _ = QFileDialog.getSaveFileName(self, f"Save {ending.upper()}", f"results.{ending}", f"*.{ending}")
         if name:
             try:
-                self.save(name if Path(name).suffix else f"{name}.{ending}")
+                self.save(with_ending(name, ending, *known))
             except MagtexError as error:
                 tell(error)
 

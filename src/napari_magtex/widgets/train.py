@@ -99,7 +99,7 @@ class TrainDock(Dock):
             self, "Save the estimator as", str(self.path()), "Weights (*.safetensors)"
         )
         if name:
-            self.name.setText(str(Path(name).with_suffix("")))
+            self.name.setText(name.removesuffix(".safetensors"))
 
     def path(self) -> Path:
         """Return the file that training writes: never one that is there, unless it was chosen by its folder."""
