@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
+from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import UnusablePicture
 from napari_magtex.inputs import draw_texture
 from napari_magtex.picture import Contrast, Region
@@ -68,6 +69,19 @@ def test_the_frame_shown_is_told_also_where_another_layer_has_a_smaller_unit(mak
 def test_a_frame_beyond_the_stack_is_refused() -> None:
     with pytest.raises(UnusablePicture, match="has 5 frames: there is no frame 5"):
         picture_of(Image(RNG.random((5, 20, 30))), frame=5)
+
+
+def test_a_frame_has_the_defocus_field_and_temperature_of_its_own() -> None:
+    meta = {
+        "defocus_um": [1.0, 2.0],
+        "field_mT": (10, 20),
+        "temperature_K": [5, 6],
+        "tilt": [7, 8],
+        "field_T": [0, 0, 1],
+    }
+    layer = Image(RNG.random((2, 20, 30)), metadata={METADATA_KEY: meta})
+    told = picture_of(layer, frame=1).meta
+    assert told == {"defocus_um": 2.0, "field_mT": 20, "temperature_K": 6, "tilt": [7, 8], "field_T": [0, 0, 1]}
 
 
 def test_a_lazy_stack_is_read_frame_by_frame() -> None:

@@ -14,6 +14,7 @@ from napari_magtex.errors import UnusablePicture
 from napari_magtex.picture import GREY_TOLERANCE, Contrast, Picture, Region
 from napari_magtex.texture import Lattice, SpinTexture
 from napari_magtex.widgets.layers import in_layer, linear_part, pixel_size_of, placed_on
+from napari_magtex.widgets.series import KNOWN
 
 if TYPE_CHECKING:
     from napari.components import Dims
@@ -79,12 +80,15 @@ def meta_of(image: Image) -> Mapping[str, Any]:
 
 
 def meta_of_frame(image: Image, frame: int, seen: Image | None = None) -> Mapping[str, Any]:
-    """Return what is known of one frame, of a list of defoci its own; ``seen`` is the layer that stands for it."""
+    """Return what is known of one frame, of defoci, fields or temperatures in turn its own.
+
+    ``seen`` is the layer that stands for it. Of a texture three numbers are a field's components, not one a layer.
+    """
     meta = meta_of(seen or image)
-    defoci = meta.get(DEFOCUS)
-    if isinstance(defoci, (list, tuple)) and len(defoci) == frame_count(image):
-        return {**meta, DEFOCUS: defoci[frame]}
-    return meta
+    if texture_of(image) is not None:
+        return meta
+    lists = {key: meta[key] for key in (DEFOCUS, *KNOWN) if isinstance(meta.get(key), (list, tuple))}
+    return {**meta, **{key: each[frame] for key, each in lists.items() if len(each) == frame_count(image)}}
 
 
 def mask_of(image: Image) -> NDArray[np.bool_] | None:

@@ -120,7 +120,7 @@ class TrainDock(Dock):
         self.form.rows.setRowVisible(self.form.frames, False)  # the one shown is
         image = self.form.layer.value
         if image is not None and not self.experiment.touched:
-            self.experiment.take_from(image)
+            self.experiment.take_from(image, self.form.shown)
         self._on_changed()
 
     def _on_changed(self, _event: Any = None) -> None:
