@@ -266,7 +266,7 @@ def drawn_in(layer: Labels) -> bool:
 
 
 def _checksum(frame: NDArray[Any], before: int = 0) -> int:
-    return zlib.crc32(np.ascontiguousarray(frame), before)
+    return zlib.crc32(np.ascontiguousarray(frame).data, before)
 
 
 def _said(job: Job) -> dict[str, Any]:
