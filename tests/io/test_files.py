@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_magtex.io.files import replacing, write_text
+from napari_magtex.io.files import replacing, with_ending, write_text
 
 
 def test_what_fails_half_way_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -21,6 +21,14 @@ def test_what_fails_half_way_leaves_the_old_file_and_nothing_beside_it(tmp_path:
         fail_half_way()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("typed", "saved"), [
+    ("film", "film.csv"), ("film.csv", "film.csv"), ("film.JSON", "film.JSON"), ("film_0.2T", "film_0.2T.csv"),
+    ("net_0.5", "net_0.5.csv"), ("at 0.5 T/film", "at 0.5 T/film.csv"),
+])  # fmt: skip
+def test_what_stands_after_a_dot_is_no_ending_unless_it_is_known(typed: str, saved: str) -> None:
+    assert with_ending(typed, "csv", "json") == Path(saved)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")

@@ -45,13 +45,23 @@ def test_numbers_may_be_any(discs) -> None:
     labels = discs((80, 100), [(20, 30, 6), (50, 70, 8)]).astype(np.int64)
     labels[labels == 2] = 3_000_000_000
     assert positions_of(labels, 0)["label"].tolist() == [1, 3_000_000_000]
+    assert drain(positions_in([labels], 1))["label"].tolist() == [1, 3_000_000_000]
     assert positions_of(np.zeros((9, 9), int), 0).empty
 
 
 def test_of_a_mask_every_piece_counts(discs) -> None:
     labels = discs((80, 100), [(20, 30, 6), (50, 70, 8), (60, 20, 5)])
-    places = positions_of((labels > 0).astype(np.uint8), 0)
+    places = drain(positions_in([(labels > 0).astype(np.uint8)], 1))
     assert sorted(places["y_px"].round()) == [20, 50, 60]
+
+
+def test_parts_of_one_number_that_do_not_touch_count_apart_and_specks_do_not(discs) -> None:
+    labels = discs((80, 100), [(20, 30, 6), (50, 70, 8), (60, 20, 5)])
+    labels[labels == 3] = 2
+    labels[5, 5:7] = 1
+    places = drain(positions_in([labels], 1, min_area=6))
+    assert places["label"].tolist() == [1, 2, 3]
+    assert places["y_px"].round().tolist() == [20, 50, 60]
 
 
 def test_skyrmions_that_the_edge_cuts_are_left_out_and_told(discs, provenance) -> None:

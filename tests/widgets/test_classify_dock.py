@@ -104,6 +104,23 @@ def test_every_frame_of_a_stack_is_classified_and_the_marker_follows_the_slider(
     assert attention.extent.world[0][0] == 70  # on its own frame alone
 
 
+def test_attentions_of_several_frames_and_regions_do_not_replace_each_other(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(np.stack([frame] * 2), name="stack")
+    squares = [[(y, 10), (y, 70), (y + 50, 70), (y + 50, 10)] for y in (5, 60)]
+    dock.viewer.add_shapes(squares, shape_type="rectangle", name="roi")
+    dock.form.roi.value = dock.viewer.layers["roi"]
+    dock.target.value = State.FM_SKYRMIONS
+    run(dock, qtbot)
+    for place in range(2):
+        dock.viewer.dims.set_point(0, place)
+        dock.region.setCurrentIndex(place)
+        run(dock, qtbot, dock.attend)
+    assert [layer.name for layer in dock.viewer.layers[2:]] == [
+        f"attention to FM skyrmions, region {n + 1}, frame {n}: stack" for n in range(2)
+    ]
+
+
 def test_cancel_keeps_what_is_done(dock_in, qtbot, frame) -> None:
     dock = dock_in()
     dock.viewer.add_image(np.stack([frame] * 400), name="stack")

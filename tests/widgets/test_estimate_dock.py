@@ -140,6 +140,15 @@ def test_the_frame_shown_is_estimated_and_its_maps_stay_on_it(dock_in, qtbot, fr
     assert dock.viewer.layers["A (pJ/m): stack"].extent.world[0][0] == 2
 
 
+def test_the_maps_of_each_frame_are_layers_of_their_own(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(np.stack([frame] * 2), scale=(1, 4, 4), units=("pixel", "nm", "nm"), name="stack")
+    dock.form.frames.value = True
+    run(dock, qtbot)
+    for number in range(2):
+        assert dock.viewer.layers[f"A (pJ/m), frame {number}: stack"].extent.world[0][0] == number
+
+
 def test_too_small_a_region_or_picture_is_told(dock_in, qtbot, frame) -> None:
     dock = dock_in()
     dock.viewer.add_image(frame[:20, :20], scale=(4, 4), units=("nm", "nm"))

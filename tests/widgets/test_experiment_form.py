@@ -144,6 +144,14 @@ def test_a_layer_fills_in_what_it_knows(form) -> None:
     assert form.experiment().conditions.temperature_K == 77
 
 
+def test_of_a_stack_the_frame_tells_its_own_field_and_temperature(form) -> None:
+    meta = {"field_T": [0.1, 0.2, 0.3], "temperature_K": (50, 100, 150), "voltage_kV": [200.0, 300.0]}
+    form.take_from(Image(np.zeros((3, 40, 40)), metadata={METADATA_KEY: meta}), 1)
+    conditions = form.experiment().conditions
+    assert conditions.field_T == pytest.approx((0, 0, 0.2))
+    assert conditions.temperature_K == 100
+
+
 def test_a_texture_tells_its_thickness(form) -> None:
     texture = SpinTexture.from_layer(np.tile((0.0, 0.6, 0.8), (50, 50, 1)), cell=(7e-9, 4e-9, 4e-9))
     data, keywords, _ = texture_layer(texture, "t")

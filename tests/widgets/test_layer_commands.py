@@ -49,6 +49,16 @@ def test_calibration_is_read_from_the_file_that_napari_opened(make_napari_viewer
     assert "3 nm wide and 2 nm high" in notification_manager.records[-1].message
 
 
+def test_what_lies_on_a_layer_comes_along_when_it_is_calibrated(make_napari_viewer, tif) -> None:
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(tif, plugin="napari")
+    roi = viewer.add_shapes([[[10, 20], [10, 60], [50, 60], [50, 20]]], shape_type="polygon")
+    viewer.layers.selection.active = layer
+    calibrate_selected(viewer)
+    assert tuple(roi.scale) == tuple(layer.scale) == pytest.approx((2, 3))
+    assert roi.units == layer.units
+
+
 def test_a_layer_without_a_file_cannot_be_calibrated(make_napari_viewer, frame) -> None:
     layer = make_napari_viewer().add_image(frame)
     with pytest.raises(UncalibratedPicture, match="not opened from a file"):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import dask.array as da
 import numpy as np
 import pytest
 from napari.layers import Image
 
+from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import UnusablePicture
 from napari_magtex.inputs import draw_texture
 from napari_magtex.picture import Contrast, Region
 from napari_magtex.texture import Lattice, SpinTexture
+from napari_magtex.widgets.layers import in_world
 from napari_magtex.widgets.pictures import as_analysed, frame_count, frame_index, picture_of, shown_frame
 
 RNG = np.random.default_rng(0)
@@ -39,17 +44,44 @@ def test_every_leading_axis_counts_frames(shape, rgb, frames) -> None:
         np.testing.assert_allclose(last.pixels, expected.astype(np.float32))
 
 
+def at(point: tuple[float, ...]) -> Any:
+    """Return sliders that stand at a point in the layers' own units."""
+    return SimpleNamespace(point=point, units=None)
+
+
 def test_the_frame_shown_follows_the_sliders_in_world_coordinates() -> None:
     layer = Image(RNG.random((2, 3, 20, 30)), scale=(10, 0.5, 2, 2), translate=(100, 0, 0, 0))
-    assert shown_frame(layer, (110, 1.0, 3, 3)) == 5
+    assert shown_frame(layer, at((110, 1.0, 3, 3))) == 5
     assert frame_index(layer, 5) == (1, 2)
-    assert shown_frame(layer, (999, 99, 3, 3)) == 5
-    assert shown_frame(Image(RNG.random((20, 30))), (7, 3, 3)) == 0
+    assert shown_frame(layer, at((999, 99, 3, 3))) == 5
+    assert shown_frame(Image(RNG.random((20, 30))), at((7, 3, 3))) == 0
+
+
+def test_the_frame_shown_is_told_also_where_another_layer_has_a_smaller_unit(make_napari_viewer) -> None:
+    viewer = make_napari_viewer()
+    layer = viewer.add_image(RNG.random((5, 20, 30)), scale=(0.5, 1, 1), units=("s", "pixel", "pixel"))
+    viewer.add_image(RNG.random((5, 20, 30)), scale=(500, 1, 1), units=("ms", "pixel", "pixel"))
+    viewer.dims.set_point(0, 1500)
+    assert shown_frame(layer, viewer.dims) == 3
+    assert in_world((3, 0, 0), layer, viewer.dims.units)[0] == 1500
 
 
 def test_a_frame_beyond_the_stack_is_refused() -> None:
     with pytest.raises(UnusablePicture, match="has 5 frames: there is no frame 5"):
         picture_of(Image(RNG.random((5, 20, 30))), frame=5)
+
+
+def test_a_frame_has_the_defocus_field_and_temperature_of_its_own() -> None:
+    meta = {
+        "defocus_um": [1.0, 2.0],
+        "field_mT": (10, 20),
+        "temperature_K": [5, 6],
+        "tilt": [7, 8],
+        "field_T": [0, 0, 1],
+    }
+    layer = Image(RNG.random((2, 20, 30)), metadata={METADATA_KEY: meta})
+    told = picture_of(layer, frame=1).meta
+    assert told == {"defocus_um": 2.0, "field_mT": 20, "temperature_K": 6, "tilt": [7, 8], "field_T": [0, 0, 1]}
 
 
 def test_a_lazy_stack_is_read_frame_by_frame() -> None:

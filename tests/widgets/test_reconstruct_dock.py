@@ -9,22 +9,27 @@ import dask.array as da
 import numpy as np
 import pytest
 import torch
+from napari.layers import Image
 from napari.utils.notifications import notification_manager
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
+from napari_magtex.compute import Device, drain
 from napari_magtex.contributions import MASK_KEY, METADATA_KEY, open_sample
 from napari_magtex.errors import UnusablePicture
 from napari_magtex.imaging.lorentz import fresnel
 from napari_magtex.imaging.optics import Optics
 from napari_magtex.imaging.phase import electron_phase, induction_of
 from napari_magtex.imaging.reconstruction import Method
+from napari_magtex.imaging.through_focus import ThroughFocus
 from napari_magtex.inputs import open_recordings
 from napari_magtex.picture import Contrast
 from napari_magtex.widgets.classify import ClassifyDock
 from napari_magtex.widgets.estimate import EstimateDock
+from napari_magtex.widgets.layers import pixel_size_of
 from napari_magtex.widgets.pictures import contrast_of, mask_of
 from napari_magtex.widgets.reconstruct import ReconstructDock
-from napari_magtex.widgets.reconstructing import Aligning, Other
+from napari_magtex.widgets.reconstructing import Aligning, Other, Question, found_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -104,6 +109,36 @@ def test_the_table_is_filled_from_what_a_stack_says(make_napari_viewer, magnetic
     viewer.layers.remove(viewer.layers["another"])
     viewer.layers.remove(viewer.layers["series"])
     assert table.rowCount() == 0
+
+
+def test_what_a_series_told_is_not_taken_for_the_next_one(make_napari_viewer, magnetic) -> None:
+    viewer = make_napari_viewer()
+    add_series(viewer, frames_of(magnetic))
+    dock = open_dock(viewer)
+    dock.frames.remove_selected()
+    assert (dock.voltage.value(), dock.pixel_size.value(), dock.periodic.isChecked()) == (0, 0, False)
+    dock.voltage.setValue(80)
+    dock.frames.add([viewer.add_image(frames_of(magnetic), name="silent")])
+    assert (dock.voltage.value(), dock.pixel_size.value()) == (80, 0)  # what is typed stays
+    dock.frames.remove_selected()
+    dock.frames.add([viewer.layers["series"]])
+    assert (dock.voltage.value(), dock.pixel_size.value()) == (200, 4)
+
+
+def test_a_pixel_size_that_is_typed_reaches_the_layers_too(make_napari_viewer, qtbot, magnetic) -> None:
+    viewer = make_napari_viewer()
+    series = add_series(viewer, frames_of(magnetic))
+    dock = open_dock(viewer)
+    dock.pixel_size.setValue(5)
+    run(dock, qtbot)
+    assert "say that a pixel has 4 nm, not 5" in last_notice()
+    assert dock.found is None
+    series.scale, series.units, series.translate = (1, 1, 1), ("pixel",) * 3, (0, 10, 20)
+    run(dock, qtbot)
+    assert dock.found.reconstruction.pixel_size == (5e-9, 5e-9)
+    layer = viewer.layers["induction: series"]
+    assert pixel_size_of(layer) == pytest.approx((5e-9, 5e-9))
+    np.testing.assert_allclose(layer.data_to_world((0, 0)), (50, 100))
 
 
 def test_the_induction_is_right_in_size_sign_and_place(make_napari_viewer, qtbot, magnetic) -> None:
@@ -286,6 +321,22 @@ def test_what_clean_frame_masked_is_left_out_and_masked_in_the_results(make_napa
     true, found = induction_of(magnetic, PIXEL)[inner], dock.found.reconstruction.induction[inner]
     assert np.linalg.norm(found - true) < 0.1 * np.linalg.norm(true)
     np.testing.assert_array_equal(mask_of(viewer.layers["induction: series"]), mask)
+
+
+@pytest.mark.parametrize(("aligning", "by"), [(Aligning.NOT, (0, 0)), (Aligning.SHIFT, (4, 6))])
+def test_what_is_masked_in_the_second_series_is_left_out_too(aligning, by) -> None:
+    grey = gaussian_filter(np.random.default_rng(0).normal(size=(96, 96)), 2, mode="wrap") + 1
+    masks = np.zeros((2, 96, 96), bool)
+    masks[0, 20:30, 20:30], masks[1, 50:60, 70:80] = True, True
+    one, two = (
+        ThroughFocus([np.roll(grey, way, (0, 1))], (40e-6,), PIXEL, 200e3, mask=np.roll(mask, way, (0, 1)))
+        for mask, way in zip(masks, [(0, 0), by], strict=True)
+    )
+    question = Question(one, two, Other.REFERENCE, aligning, Method.TIE, None, True, Device.CPU)
+    found = drain(found_of(question, [Image(grey)]))
+    (top, left), (ny, nx) = found.origin, found.reconstruction.phase.shape
+    wanted = masks.any(axis=0)[top : top + ny, left : left + nx]
+    assert np.count_nonzero(found.reconstruction.mask != wanted) < 25  # of 200 pixels, at the rim
 
 
 def test_vendors_defoci_are_offered_with_a_warning_until_the_person_has_judged(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.layers import Image, Labels, Shapes
+from napari.layers import Image, Labels, Layer, Shapes, Tracks
 
 from napari_magtex.errors import BadRegion, UncalibratedPicture
 from napari_magtex.widgets.calibration import scale_by_bar
+from napari_magtex.widgets.choices import SOURCE_KEY
 from napari_magtex.widgets.layers import pixel_size_of
 
 LINE = np.array([[90.0, 10.0], [90.0, 60.0]])
@@ -43,18 +44,37 @@ def test_a_layer_that_is_turned_moved_and_had_another_scale_is_scaled_anew() -> 
     assert tuple(image.translate) == pytest.approx((10, -20))
 
 
-def test_drawings_on_the_layer_stay_where_they_are_on_it_and_others_alone() -> None:
+def places(image: Image, layers: list[Layer]) -> list[np.ndarray]:
+    """Return where a pixel of each layer lies on an image."""
+    return [np.array(image.world_to_data(layer.data_to_world((0,) * (layer.ndim - 2) + (10, 20))))[-2:]
+            for layer in layers]  # fmt: skip
+
+
+def test_what_lies_on_the_layer_stays_where_it_is_on_it_and_others_alone() -> None:
     image = Image(np.zeros((100, 100)), translate=(3, 4))
     bar, hole = drawn(LINE + np.array([3, 4])), Labels(np.zeros((100, 100), np.uint8), translate=(3, 4))
-    other, elsewhere = Image(np.zeros((100, 100))), drawn(scale=(9, 9))
-    of_it = Image(np.zeros((100, 100)), translate=(3, 4), metadata={"magtex": {"cleaning": {"of": image.name}}})
-    before = [np.array(image.world_to_data(layer.data_to_world((10, 20)))) for layer in (bar, hole, of_it)]
-    scale_by_bar(image, bar, 100e-9, None, [image, bar, hole, other, elsewhere, of_it])
-    after = [np.array(image.world_to_data(layer.data_to_world((10, 20)))) for layer in (bar, hole, of_it)]
-    np.testing.assert_allclose(after, before)
-    assert tuple(hole.scale) == tuple(of_it.scale) == pytest.approx((2, 2))
-    assert tuple(other.scale) == (1, 1)
+    other, elsewhere = Image(np.zeros((100, 100)), scale=(5, 5)), drawn(scale=(9, 9))
+    clean = Image(np.zeros((100, 100)), translate=(3, 4), metadata={SOURCE_KEY: image.unique_id})
+    coarse = Image(np.zeros((9, 9)), scale=(8, 8), translate=(7, 9), metadata={SOURCE_KEY: image.unique_id})
+    tracks = Tracks([[1, t, 5, 6 + t] for t in range(3)], metadata={SOURCE_KEY: clean.unique_id})
+    on_it = [bar, hole, clean, coarse, tracks]
+    before = places(image, on_it)
+    scale_by_bar(image, bar, 100e-9, None, [image, *on_it, other, elsewhere])
+    np.testing.assert_allclose(places(image, on_it), before)
+    assert tuple(hole.scale) == tuple(clean.scale) == pytest.approx((2, 2))
+    assert tuple(coarse.scale) == pytest.approx((16, 16))
+    assert {str(layer.units[-1]) for layer in on_it} == {"nanometer"}
+    assert tuple(other.scale) == (5, 5)
     assert tuple(elsewhere.scale) == (9, 9)
+
+
+def test_drawings_that_may_be_of_another_image_stay_but_for_the_line() -> None:
+    image, other = Image(np.zeros((100, 100))), Image(np.zeros((100, 100)))
+    bar, roi = drawn(), drawn()
+    of_other = Labels(np.zeros((100, 100), np.uint8), metadata={SOURCE_KEY: other.unique_id})
+    scale_by_bar(image, bar, 100e-9, None, [image, other, bar, roi, of_other])
+    assert tuple(bar.scale) == pytest.approx((2, 2))
+    assert [tuple(layer.scale) for layer in (other, roi, of_other)] == [(1, 1)] * 3
 
 
 def test_what_is_no_bar_is_refused() -> None:

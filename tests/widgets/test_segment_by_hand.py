@@ -174,6 +174,68 @@ def test_dust_and_what_is_no_film_lie_in_a_layer_of_their_own_that_can_be_drawn_
     assert found.summary["film_px"] == 100 * 160
     assert "footer: left out" in dock.answer.remarks.text()
     y, x = np.mgrid[:100, :80]
+    assert rest.selected_label == Kind.OUTSIDE
     rest.data_setitem((y.ravel(), x.ravel()), int(Kind.OUTSIDE))
     person.waits(dock)
-    assert dock.results()[0].summary["film_px"] == 100 * 80
+    drawn_over = np.count_nonzero(dock.overlay.labels.data[:, :80])  # skyrmions are on film
+    assert dock.results()[0].summary["film_px"] == 100 * 80 + drawn_over
+
+
+def test_dust_in_a_later_frame_corrects_none(person) -> None:
+    frames = np.stack([person.frame(), person.frame()])
+    frames[1, 100:] = 7  # a footer
+    dock = person.opens()
+    dock.viewer.add_image(frames, name="film")
+    dock.viewer.dims.set_point(0, 0)
+    person.runs(dock)
+    assert dock.overlay.rest is not None
+    dock.recount()
+    person.waits(dock)
+    assert not any("corrected" in result.provenance.settings for result in dock.results())
+
+
+def test_a_stroke_is_counted_though_the_slider_moves_on(person, stack, tmp_path) -> None:
+    dock = person.opens()
+    dock.viewer.add_image(stack, name="film")
+    dock.viewer.dims.set_point(0, 0)
+    person.runs(dock)
+    person.waits(dock)
+    dock.draw_new()
+    dock.overlay.labels.paint((0, 35, 35), dock.overlay.labels.selected_label)
+    dock.viewer.dims.set_point(0, 1)
+    person.waits(dock)
+    assert [result.summary["count"] for result in dock.results()] == [21, 16, 12, 8]
+
+
+def test_corrected_labels_outlive_the_next_segmentation(person, stack) -> None:
+    dock = person.opens()
+    dock.viewer.add_image(stack, name="film")
+    dock.viewer.dims.set_point(0, 0)
+    person.runs(dock)
+    for count in (1, 2):
+        dock.draw_new()
+        dock.overlay.labels.paint((0, 35, 35), dock.overlay.labels.selected_label)
+        person.waits(dock)
+        dock.form.frames.value = count == 2
+        person.runs(dock)
+        kept = [layer for layer in dock.viewer.layers if layer.name.startswith("skyrmions: film (corrected)")]
+        assert len(kept) == count
+        assert kept[0].data.shape == stack.shape
+        assert all(layer.data[0, 35, 35] for layer in kept)
+    assert not dock.overlay.labels.data[0, 35, 35]
+    person.runs(dock)  # nothing was drawn in
+    assert sum(layer.name.startswith("skyrmions: film") for layer in dock.viewer.layers) == 3
+
+
+def test_a_job_that_finds_nothing_leaves_what_was_found_before(person) -> None:
+    dock = person.opens()
+    dock.viewer.add_image(person.frame(), name="frame")
+    person.runs(dock)
+    overlay, found = dock.overlay, dock.results()
+    dock.form.layer.value = dock.viewer.add_image(np.full((40, 40), 7, np.float32), name="constant")
+    person.runs(dock)
+    assert (dock.overlay, dock.results()) == (overlay, found)
+    dock.view.choose(3)
+    dock.remove()
+    person.waits(dock)
+    assert dock.results()[0].summary["count"] == 19

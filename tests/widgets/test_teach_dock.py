@@ -198,6 +198,7 @@ def test_an_older_result_of_the_dust_layer_says_both_kinds(opened, viewer, qtbot
     viewer.add_labels(rest, name=name, metadata={RESULT_KEY: name})
     dock.labels.value = viewer.layers["mine"]
     assert dock.rest.value is viewer.layers[name]
+    viewer.layers[name].name = "dust that I have corrected"
     run(dock, qtbot)
     assert dock.kept[0].marks == (Kind.DEFECT, Kind.OUTSIDE)
 

@@ -12,10 +12,11 @@ import pytest
 from napari.layers import Tracks as TracksLayer
 from napari.utils.notifications import notification_manager
 from numpy.typing import NDArray
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_magtex.errors import BadRegion, MagtexError
 from napari_magtex.segment.tracks import TRACK_COLUMNS
-from napari_magtex.widgets.choices import RESULT_KEY
+from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY
 from napari_magtex.widgets.track_charts import COMMON, EACH, MOST_LINES, NUMBER
 from napari_magtex.widgets.track_layers import drive_of
 from napari_magtex.widgets.tracks import SPEED, TRACK, TracksDock
@@ -139,6 +140,17 @@ def test_the_hall_angle_is_counted_from_the_line_that_is_drawn(dock_in, qtbot) -
     assert dock.results()[0].hall_angle.value == pytest.approx(angle - 180, abs=2)
 
 
+@pytest.mark.parametrize("scale", [(1, -20, 20), (1, 20, -20)])
+def test_the_hall_angle_is_that_of_what_is_seen_of_a_mirrored_layer(dock_in, qtbot, scale) -> None:
+    dock = dock_in()
+    labels = dock.viewer.add_labels(moving(), name="found", scale=scale, units=("pixel", "nm", "nm"))
+    ends = [labels.data_to_world((0, 5, column))[1:] for column in (5, 150)]
+    dock.viewer.add_shapes([ends], shape_type="line", units=("nm", "nm"), name="current")
+    dock.drive.value = dock.viewer.layers["current"]
+    run(dock, qtbot)
+    assert dock.results()[0].hall_angle.value == pytest.approx(-np.degrees(np.arctan2(0.5, 1.5)), abs=2)
+
+
 @pytest.mark.parametrize(("ends", "angle"), [
     ([[50, 50], [50, 90]], 0), ([[50, 50], [10, 50]], 90), ([[50, 50], [90, 50]], -90), ([[50, 90], [50, 50]], 180),
     ([[50, 50], [10, 90]], 45), ([[50, 50], [0, 0], [10, 90]], 45),
@@ -182,6 +194,10 @@ def test_the_plots_follow_the_slider(dock_in, qtbot) -> None:
         dock.viewer.dims.set_point(0, 1.5)
         assert list(dock.history.marker.get_xdata()) == [1.5, 1.5]
         assert dock.history.axes.get_xlabel() == "time (s)"
+    late = dock.viewer.add_image(np.zeros((15, 9, 9)), scale=(500, 1, 1), units=("ms", "pixel", "pixel"))
+    dock.viewer.dims.set_point(0, 4000)  # napari takes the smaller unit
+    assert list(dock.history.marker.get_xdata()) == [4.0, 4.0]
+    dock.viewer.layers.remove(late)
     dock.series.value = COMMON
     right, up = (line.get_ydata() for line in dock.history.axes.lines[:2])
     assert right[-1] == pytest.approx(1.5 * (FRAMES - 1), rel=0.05)
@@ -233,6 +249,21 @@ def test_results_are_saved(dock_in, qtbot, tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "msd.csv").lag.tolist() == list(range(1, 11))
     with pytest.raises(MagtexError, match="cannot be written"):
         dock.save_table("msd.csv", tmp_path / "motion.json" / "msd.csv")
+
+
+def test_a_dot_in_a_name_is_no_ending(dock_in, qtbot, tmp_path: Path, monkeypatch) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(frames=3), name="found")
+    run(dock, qtbot)
+    for row, folder in ((dock.saving, "motion"), (dock.tables, "table")):
+        named = str(tmp_path / folder / "film_0.2T")
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, named=named: (named, ""))
+        for button in row.findChildren(QPushButton):
+            button.click()
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == {
+        "motion/film_0.2T.csv", "motion/film_0.2T.json", "table/film_0.2T.csv"
+    }  # fmt: skip
+    assert isinstance(json.loads((tmp_path / "motion" / "film_0.2T.json").read_text()), list)
 
 
 @pytest.mark.parametrize(("data", "says"), [
@@ -292,6 +323,19 @@ def test_tracks_too_short_to_tell_anything_say_so(dock_in, qtbot) -> None:
     assert "tracks: found" in dock.viewer.layers
 
 
+def test_where_no_skyrmion_is_seen_twice_there_are_no_tracks_to_show(dock_in, qtbot) -> None:
+    dock = dock_in()
+    dock.viewer.add_labels(moving(velocity=(0, 4), frames=3), name="found")
+    run(dock, qtbot)
+    assert "tracks: found" in dock.viewer.layers
+    dock.radius.lines[0].setText("1")
+    run(dock, qtbot)
+    assert "tracks: found" not in dock.viewer.layers
+    assert dock.results()[0].tracks == 3 * len(PLACES)
+    assert "no skyrmion is followed" in dock.remark.text().lower()
+    dock.colour.value = SPEED
+
+
 def test_the_layer_may_be_deleted_meanwhile(dock_in, qtbot) -> None:
     dock = dock_in()
     dock.viewer.add_labels(moving(), name="found", scale=(1, 2, 2))
@@ -333,8 +377,34 @@ def test_what_segment_skyrmions_found_can_be_followed(person, qtbot) -> None:
     person.runs(segmenting)
     dock = TracksDock(segmenting.viewer)
     segmenting.viewer.window.add_dock_widget(dock)
-    assert dock.labels.value is segmenting.overlay.labels
+    labels = segmenting.overlay.labels
+    assert dock.labels.value is labels
     run(dock, qtbot)
+    assert labels.metadata[SOURCE_KEY] == segmenting.viewer.layers["film"].unique_id
+    assert dock.layer.metadata[SOURCE_KEY] == labels.unique_id
     (motion,) = dock.results()
     assert motion.tracks == len([place for place in person.places if place[1] < 130])
     assert motion.velocity[0].value == pytest.approx(1.5 * 0.01 / 0.2, rel=0.1)
+
+
+def test_labels_corrected_by_hand_are_followed_as_they_count(person, qtbot, tmp_path) -> None:
+    segmenting = person.opens()
+    segmenting.viewer.add_image(np.stack([person.frame(person.places[:4])] * 3), name="film")
+    segmenting.viewer.dims.set_point(0, 0)
+    person.runs(segmenting)
+    segmenting.draw_new()
+    layer = segmenting.overlay.labels
+    for place in ((95, 35), (95, 95)):  # with one number
+        layer.paint((0, *place), layer.selected_label)
+    layer.data_setitem((np.zeros(2, int), np.array([2, 2]), np.array([2, 3])), layer.selected_label)  # a speck
+    person.waits(segmenting)
+    dock = TracksDock(segmenting.viewer)
+    segmenting.viewer.window.add_dock_widget(dock)
+    run(dock, qtbot)
+    dock.save_table("tracks.csv", tmp_path / "tracks.csv")
+    segmenting.save(tmp_path / "skyrmions.csv")
+    key = ["file", "frame", "label"]
+    tracks, found = (pd.read_csv(tmp_path / name).sort_values(key) for name in ("tracks.csv", "skyrmions.csv"))
+    assert tracks[key].values.tolist() == found[key].values.tolist()
+    assert len(found) == 3 * 4 + 2
+    np.testing.assert_allclose(tracks.x_px, found.x_px)

@@ -49,6 +49,13 @@ def may_be_written(path: Path) -> None:
         raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error
 
 
+def with_ending(path: str | Path, ending: str, *others: str) -> Path:
+    """Return a path with an ending after its name, without a dot, unless it has that or one of the others already."""
+    path = Path(path)
+    known = path.suffix.lower().removeprefix(".") in (ending, *others)  # what film_0.2T ends with is none
+    return path if known else path.with_name(f"{path.name}.{ending}")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old one or the whole new one."""
     with replacing(path) as beside:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def as_counted(labels: NDArray[np.integer[Any]], min_area: int, above: int = 0) -> NDArray[np.int32]:
+def as_counted(labels: NDArray[np.integer[Any]], min_area: int, above: int = 0) -> NDArray[np.int64]:
     """Number what is drawn in a label image (ny, nx) as it counts: parts that do not touch apart, specks not at all.
 
     Who paints a new skyrmion seldom chooses a new number for it, and who erases through the middle of one makes two.
@@ -36,4 +36,4 @@ def as_counted(labels: NDArray[np.integer[Any]], min_area: int, above: int = 0) 
     repeated = repeated[number[repeated] > 0]
     number[repeated] = max(int(labels.max(initial=0)), above) + 1 + np.arange(len(repeated))
     number[0] = 0
-    return number[parts].astype(np.int32)
+    return number[parts]

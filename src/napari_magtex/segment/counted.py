@@ -99,7 +99,7 @@ def count_corrected(
         place, inside = _of_region(region, labels.shape)
         settings, notes = dict(known.provenance.settings), tuple(known.summary["notes"])
         above = max(int(labels.max(initial=0)), int(numbered.max(initial=0)))
-        here = as_counted(np.where(inside, labels[place], 0), settings["min_area"], above)
+        here = as_counted(np.where(inside, labels[place], 0), settings["min_area"], above).astype(np.int32)
         found = measure(
             here,
             replace(known.provenance, settings={**settings, "corrected": "by hand"}),

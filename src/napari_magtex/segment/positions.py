@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_magtex.compute import Progress
+from napari_magtex.segment.corrected import as_counted
 
 POSITION_COLUMNS = ("frame", "label", "x_px", "y_px", "cut")
 """Of positions; those of `Measurements` do as well."""
@@ -18,19 +19,13 @@ _REPORTS = 50  # of progress
 
 
 def positions_of(labels: NDArray[Any], frame: int) -> pd.DataFrame:
-    """Return where the skyrmions of a label image (ny, nx) are, with `POSITION_COLUMNS`.
+    """Return where the skyrmions of a label image (ny, nx) are, a number each, with `POSITION_COLUMNS`.
 
-    A frame with one number alone is taken for a mask: every piece of it counts. ``cut`` are those at the picture's
-    edge: the centre of what is seen of them moves otherwise than they do.
+    ``cut`` are those at the picture's edge: the centre of what is seen of them moves otherwise than they do.
     """
     inside = np.flatnonzero(labels != 0)
     y, x = np.divmod(inside, labels.shape[1])
     numbers, which = np.unique(labels.ravel()[inside], return_inverse=True)
-    if len(numbers) == 1:
-        from scipy.ndimage import label
-
-        pieces, _ = label(labels != 0, structure=np.ones((3, 3)))
-        numbers, which = np.unique(pieces.ravel()[inside], return_inverse=True)
     area = np.bincount(which, minlength=len(numbers))
     at_edge = (y == 0) | (x == 0) | (y == labels.shape[0] - 1) | (x == labels.shape[1] - 1)
     return pd.DataFrame(
@@ -44,8 +39,13 @@ def positions_of(labels: NDArray[Any], frame: int) -> pd.DataFrame:
     )
 
 
-def positions_in(stack: Iterable[NDArray[Any]], total: int) -> Iterator[Progress | pd.DataFrame]:
-    """Find the skyrmions of label images (ny, nx), frame by frame.
+def positions_in(stack: Iterable[NDArray[Any]], total: int, min_area: int = 1) -> Iterator[Progress | pd.DataFrame]:
+    """Find the skyrmions of label images or masks (ny, nx), frame by frame, as they count (`as_counted`).
+
+    Parameters
+    ----------
+    min_area
+        Pixels: what is smaller is left out.
 
     Yields
     ------
@@ -53,7 +53,7 @@ def positions_in(stack: Iterable[NDArray[Any]], total: int) -> Iterator[Progress
     """
     found = []
     for frame, labels in enumerate(stack):
-        found.append(positions_of(labels, frame))
+        found.append(positions_of(as_counted(labels, min_area), frame))
         if is_told(frame, total):
             yield Progress(frame + 1, total, "locating")
     yield pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(POSITION_COLUMNS))

@@ -69,6 +69,8 @@ class Tracks:
         Between frames in s, or None.
     radius
         The longest step that was looked for, in pixels along x.
+    mirrored
+        Whether the picture is the mirror image of what it shows: then angles count the other way round.
     """
 
     provenance: Provenance
@@ -78,6 +80,7 @@ class Tracks:
     interval: float | None
     radius: float
     notes: tuple[str, ...] = ()
+    mirrored: bool = False
 
     @property
     def count(self) -> int:
@@ -91,8 +94,8 @@ class Tracks:
 
     @cached_property
     def points(self) -> Points:
-        """Places (n, 2) as x, y in pixels along x, y up: of each row of the table."""
-        return _square(self.table, self.pixel_size)[:, ::-1] * (1, -1)
+        """Places (n, 2) as x, y in pixels along x, y up, or down where it is mirrored: of each row of the table."""
+        return _square(self.table, self.pixel_size)[:, ::-1] * (1, 1 if self.mirrored else -1)
 
     def rows(self) -> pd.DataFrame:
         """Return one row a skyrmion and frame, with `TRACK_COLUMNS`."""
@@ -125,6 +128,7 @@ def follow(
     frames: int,
     pixel_size: tuple[float, float] | None = None,
     settings: TrackSettings | None = None,
+    mirrored: bool = False,
 ) -> Iterator[Progress | Tracks]:
     """Follow skyrmions from frame to frame: of all ways to link them within the radius the one of least squares.
 
@@ -139,6 +143,8 @@ def follow(
         How many it has; those without a skyrmion count.
     pixel_size
         (dy, dx) in metres, or None.
+    mirrored
+        Whether the stack is the mirror image of what it shows.
 
     Yields
     ------
@@ -186,7 +192,8 @@ def follow(
         model=f"trackpy {trackpy.__version__}",
         settings={**provenance.settings, **about},
     )
-    tracks = Tracks(origin, table.reset_index(drop=True), frames, pixel_size, settings.interval, radius)
+    table = table.reset_index(drop=True)
+    tracks = Tracks(origin, table, frames, pixel_size, settings.interval, radius, mirrored=mirrored)
     yield replace(tracks, notes=tuple(_notes(tracks, int(cut.sum()))))
 
 

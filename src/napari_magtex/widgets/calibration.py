@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from napari.viewer import Viewer
 
 from napari_magtex.contributions import METADATA_KEY, NANOMETRE, read_calibration
 from napari_magtex.errors import BadRegion, MagtexError, UncalibratedPicture, Unsuitable
+from napari_magtex.widgets.choices import SOURCE_KEY
 from napari_magtex.widgets.layers import Units, pixel_size_of, to_pixels
-from napari_magtex.widgets.pictures import meta_of, source_name
 from napari_magtex.widgets.worker import tell
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def calibrate_selected(viewer: Viewer) -> None:
         tell(Unsuitable("select an image layer first: its file is read again for its pixel size"))
     for layer in layers:
         try:
-            calibrate(layer)
+            calibrate(layer, viewer.layers)
         except MagtexError as error:
             tell(type(error)(f"{layer.name}: {error}"))
         else:
@@ -37,8 +37,10 @@ def calibrate_selected(viewer: Viewer) -> None:
             show_info(f"{layer.name}: a pixel is {dx:.4g} nm wide and {dy:.4g} nm high")
 
 
-def calibrate(layer: Image) -> None:
+def calibrate(layer: Image, others: Iterable[Layer] = ()) -> None:
     """Give a layer the scale and units of its rows and columns, and the metadata, that its file tells.
+
+    Of the ``others``, layers of the same viewer, what lies on it comes along (`_rescale`).
 
     Raises
     ------
@@ -58,8 +60,7 @@ def calibrate(layer: Image) -> None:
             f"{layer.source.path} tells no pixel size: draw a line on its scale bar (Layers > Filter > "
             "Clean frame), or set it in Estimate parameters, in nm"
         )
-    layer.scale = (*layer.scale[:-2], *_last_two(told, "scale"))
-    layer.units = (*layer.units[:-2], *_last_two(told, "units"))
+    _rescale(layer, _last_two(told, "scale"), _last_two(told, "units"), others)
 
 
 def scale_by_bar(
@@ -76,8 +77,7 @@ def scale_by_bar(
     world_units
         ``viewer.dims.units``.
     others
-        Layers of the same viewer: shapes, labels and points on the scale of the layer stay where they are on it, as
-        does what was cleaned of it.
+        Layers of the same viewer, of which ``shapes`` and what else lies on the layer comes along (`_rescale`).
 
     Returns
     -------
@@ -94,22 +94,7 @@ def scale_by_bar(
         raise UncalibratedPicture("the length of the scale bar is missing: type what stands beside it")
     pixels = _line_length(image, shapes, world_units)
     size = length / pixels
-    scale, units = np.array(image.scale[-2:]), tuple(map(str, image.units[-2:]))
-    on_it = [
-        layer
-        for layer in others
-        if layer is not image and (isinstance(layer, Shapes | Labels | Points) or _is_cleaned_of(layer, image))
-    ]
-    with_it = [
-        layer for layer in on_it if _pair(layer.units) == units and np.allclose(layer.scale[-2:], scale, rtol=1e-9)
-    ]
-    growth = size / NANOMETRE / scale
-    for layer in (image, *with_it):
-        translate = np.array(layer.translate)
-        translate[-2:] *= growth
-        layer.scale = (*layer.scale[:-2], *(size / NANOMETRE,) * 2)
-        layer.translate = translate
-        layer.units = (*layer.units[:-2], "nm", "nm")
+    _rescale(image, (size / NANOMETRE,) * 2, ("nm", "nm"), others, bar=shapes)
     held = image.metadata.get(METADATA_KEY)
     if held is None or isinstance(held, Mapping):
         note = {"length_m": length, "length_px": pixels}
@@ -134,13 +119,46 @@ def _line_length(image: Image, shapes: Shapes, world_units: Units | None) -> flo
     return pixels
 
 
-def _is_cleaned_of(layer: Layer, image: Image) -> bool:
-    cleaning = meta_of(layer).get("cleaning") if isinstance(layer, Image) else None
-    return isinstance(cleaning, Mapping) and cleaning.get("of") == source_name(image)
+def _rescale(
+    image: Image, scale: Sequence[float], units: Sequence[Any], others: Iterable[Layer], bar: Shapes | None = None
+) -> None:
+    """Give rows and columns of an image another scale and units, and let what lies on it stay where it is on it.
+
+    That are its results, with theirs in turn, and what the ``bar`` is drawn in; of other drawings those on its scale,
+    unless another image has the same, for they may be of that one.
+    """
+    others = [layer for layer in others if layer is not image]
+    moved = _results_of(image, others)
+    like_it = [la for la in others if la not in moved and _of_one_unit(la, image) and _of_one_scale(la, image)]
+    drawn = [la for la in like_it if isinstance(la, Shapes | Labels | Points) and SOURCE_KEY not in la.metadata]
+    shared = any(isinstance(layer, Image) for layer in like_it)
+    moved += [layer for layer in drawn if layer is bar or not shared]
+    growth = np.array(scale) / image.scale[-2:]
+    for layer in [*moved, image]:
+        translate = np.array(layer.translate)
+        translate[-2:] *= growth
+        layer.scale = (*layer.scale[:-2], *growth * layer.scale[-2:])
+        layer.translate = translate
+        layer.units = (*layer.units[:-2], *units)
 
 
-def _pair(units: Units) -> tuple[str, ...]:
-    return tuple(map(str, units[-2:]))
+def _results_of(image: Image, layers: Sequence[Layer]) -> list[Layer]:
+    """Return the layers that were made from an image, or from one that was."""
+    found: list[Layer] = []
+    of: list[Layer] = [image]
+    while of:
+        ids = {layer.unique_id for layer in of}
+        of = [la for la in layers if la.metadata.get(SOURCE_KEY) in ids and la not in found and _of_one_unit(la, image)]
+        found += of
+    return found
+
+
+def _of_one_unit(layer: Layer, image: Image) -> bool:
+    return layer.units[-2:] == image.units[-2:]
+
+
+def _of_one_scale(layer: Layer, image: Image) -> bool:
+    return np.allclose(layer.scale[-2:], image.scale[-2:], rtol=1e-9)
 
 
 def _last_two(told: Mapping[str, Any], key: str) -> list[Any]:

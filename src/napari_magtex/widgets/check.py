@@ -136,7 +136,8 @@ class CheckDock(Dock):
         origin = (top + (step[0] - 1) / 2, width * (1 + GAP) + (step[1] - 1) / 2)  # of the first pixel's centre
         lead = (np.newaxis,) * len(stack_shape(area.image))
         placement = part_of(area.image, area.frame, origin=origin, step=step)
-        self.add_result(simulated.pixels[lead], f"simulated: {area.image.name}", placement, rgb=simulated.is_colour)
+        name = f"simulated: {area.image.name}"
+        self.add_result(simulated.pixels[lead], name, placement, of=area.image, rgb=simulated.is_colour)
         self.viewer.reset_view()
 
     # ---- showing

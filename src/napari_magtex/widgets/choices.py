@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 RESULT_KEY = "magtex result"  # in the metadata of a layer that an analysis added: an input only if it says of what kind
+SOURCE_KEY = "magtex source"  # there too: the `unique_id` of the layer that it was made from and lies on
 CONTRASTS = {
     "Auto": None,
     "Spin picture": Contrast.SPIN,
@@ -150,7 +151,7 @@ class InputForm(QWidget):
     @property
     def shown(self) -> int:
         """The number of the frame that the sliders show."""
-        return shown_frame(self.image, self._viewer.dims.point)
+        return shown_frame(self.image, self._viewer.dims)
 
     def chosen_frames(self) -> list[int]:
         """Return the numbers of the frames to analyse."""

@@ -20,7 +20,7 @@ from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.correct import CorrectRow, corrections_of, keeping
 from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.networks import NetworkChoice
-from napari_magtex.widgets.pictures import in_brief, part_of, picture_of, shown_frame, stack_shape
+from napari_magtex.widgets.pictures import in_brief, part_of, picture_of, shown_frame, stack_shape, told_apart
 from napari_magtex.widgets.plots import StateTrack, VerdictChart
 from napari_magtex.widgets.veil import veil
 
@@ -43,12 +43,13 @@ NAMES = {
 
 @dataclass(frozen=True)
 class View:
-    """What is classified: one frame of a layer, or a region of it."""
+    """What is classified: one frame of a layer, or a region of it; ``label`` tells it from the others."""
 
     image: Image
     frame: int
     region: Region | None
     contrast: Contrast | None
+    label: str = ""
 
     def picture(self) -> Picture:
         """Read the pixels."""
@@ -122,7 +123,11 @@ class ClassifyDock(Dock):
         """Read the form; verdicts follow in batches."""
         image, contrast = self.form.image, self.form.contrast.value
         regions, frames = self.form.regions(), self.form.chosen_frames()
-        views = [View(image, frame, region, contrast) for frame in frames for region in regions]
+        views = [
+            View(image, frame, region, contrast, told_apart(number, len(regions), frame, len(frames)))
+            for frame in frames
+            for number, region in enumerate(regions, start=1)
+        ]
         self.named.clear()
         self.region.offer({f"Region {n} of {len(regions)}": region for n, region in enumerate(regions, start=1)})
         self._show()
@@ -157,7 +162,7 @@ class ClassifyDock(Dock):
         """Return what the sliders and the choice of a region point at, if it is classified."""
         if not self.named:
             return None
-        shown = shown_frame(self.named[0].view.image, self.viewer.dims.point)
+        shown = shown_frame(self.named[0].view.image, self.viewer.dims)
         return next((named for named in self._of_region() if named.view.frame == shown), None)
 
     def _of_region(self) -> list[Named]:
@@ -184,7 +189,7 @@ class ClassifyDock(Dock):
         self.correct.setEnabled(not self.runner.running)
         self.attend.setEnabled(verdict is not None and not self.runner.running)
         if self.track.isVisibleTo(self):
-            self.track.show_frame(shown_frame(self.named[0].view.image, self.viewer.dims.point))
+            self.track.show_frame(shown_frame(self.named[0].view.image, self.viewer.dims))
 
     def _add_attention(self, heatmap: Heatmap) -> None:
         view = heatmap.view
@@ -193,8 +198,9 @@ class ClassifyDock(Dock):
         corner = (view.region.y0, view.region.x0) if view.region else (0, 0)
         self.add_result(
             heatmap.values[(np.newaxis,) * len(stack_shape(view.image))],
-            f"attention to {heatmap.state.caption}: {view.image.name}",
+            f"attention to {heatmap.state.caption}{view.label}: {view.image.name}",
             part_of(view.image, view.frame, origin=corner),
+            of=view.image,
             colormap=veil(),
             contrast_limits=(0, 1),
             blending="translucent_no_depth",

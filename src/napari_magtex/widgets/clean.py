@@ -17,8 +17,9 @@ from napari_magtex.compute import Progress
 from napari_magtex.contributions import MASK_KEY, METADATA_KEY
 from napari_magtex.errors import MagtexError, Unsuitable
 from napari_magtex.imaging.cleaning import Cleaned, Cleaning, Kind
+from napari_magtex.io.files import with_ending
 from napari_magtex.picture import Contrast
-from napari_magtex.widgets.choices import LayerChoice
+from napari_magtex.widgets.choices import SOURCE_KEY, LayerChoice
 from napari_magtex.widgets.clean_preview import Preview
 from napari_magtex.widgets.clean_settings import CleaningForm, read_settings, write_settings
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
@@ -154,7 +155,7 @@ class CleanDock(Dock):
         name, _ = QFileDialog.getSaveFileName(self, "Save settings", "cleaning.json", "Settings (*.json)")
         if name:
             try:
-                self.save(name if Path(name).suffix else f"{name}.json")
+                self.save(with_ending(name, "json"))
             except MagtexError as error:
                 tell(error)
 
@@ -230,7 +231,7 @@ class CleanDock(Dock):
         layer = Image(
             pixels,
             name=f"clean: {image.name}",
-            metadata={**image.metadata, METADATA_KEY: meta},
+            metadata={**image.metadata, METADATA_KEY: meta, SOURCE_KEY: image.unique_id},
             colormap=image.colormap.name,
             contrast_limits=answer.limits,
             **placement,

@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_magtex.errors import MagtexError
-from napari_magtex.widgets.choices import RESULT_KEY
+from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY
 from napari_magtex.widgets.worker import Runner, is_open
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Preview(QWidget):
         if image not in self._viewer.layers:
             return
         name = f"preview: {image.name}"
-        held = {RESULT_KEY: name}
+        held = {RESULT_KEY: name, SOURCE_KEY: image.unique_id}
         colours = DirectLabelColormap(color_dict={None: "transparent", 1: _MASKED})
         self._layers = [
             Image(pixels, name=name, metadata=held, **placement, **looks),

@@ -24,7 +24,8 @@ from qtpy.QtWidgets import (
 
 from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError
-from napari_magtex.widgets.choices import RESULT_KEY, InputForm
+from napari_magtex.io.files import with_ending
+from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY, InputForm
 from napari_magtex.widgets.worker import Runner, tell, warm_up
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class Dock(QWidget):
         name: str,
         placement: Mapping[str, Any],
         *,
+        of: Layer | None = None,
         says: Mapping[str, Any] | None = None,
         **looks: Any,
     ) -> Image:
@@ -138,28 +140,35 @@ class Dock(QWidget):
         ``says`` is what a frame's file would say of it, its contrast first: then other analyses take it for an input.
         """
         metadata = {} if says is None else {METADATA_KEY: dict(says)}
-        return self.add_layer(Image(data, name=name, metadata=metadata, **placement, **looks))
+        return self.add_layer(Image(data, name=name, metadata=metadata, **placement, **looks), of)
 
-    def add_layer(self, layer: LayerType) -> LayerType:
-        """Add a layer that holds a result; one of the same name that an analysis added before gives way."""
-        for old in [old for old in self.viewer.layers if old.name == layer.name and RESULT_KEY in old.metadata]:
-            self.viewer.layers.remove(old)
+    def add_layer(self, layer: LayerType, of: Layer | None = None) -> LayerType:
+        """Add a layer that holds a result of another one; one of its name that an analysis added before gives way."""
+        self.drop_layer(layer.name)
         chosen = set(self.viewer.layers.selection)
         layer.metadata[RESULT_KEY] = layer.name
+        if of is not None:
+            layer.metadata[SOURCE_KEY] = of.unique_id
         self.viewer.add_layer(layer)
         if chosen:
             self.viewer.layers.selection = chosen  # a result does not take the selection from its input
         return layer
 
+    def drop_layer(self, name: str) -> None:
+        """Remove the result of a name, if there is one."""
+        for old in [old for old in self.viewer.layers if old.name == name and RESULT_KEY in old.metadata]:
+            self.viewer.layers.remove(old)
+
     def save_row(self, *endings: str) -> QWidget:
         """Return a row of Save buttons."""
-        return button_row({f"Save {ending.upper()}": partial(self._ask_and_save, ending) for ending in endings})
+        known = (*endings, "tiff") if "tif" in endings else endings
+        return button_row({f"Save {ending.upper()}": partial(self._ask_and_save, ending, known) for ending in endings})
 
-    def _ask_and_save(self, ending: str, _checked: bool = False) -> None:
+    def _ask_and_save(self, ending: str, known: Sequence[str], _checked: bool = False) -> None:
         name, _ = QFileDialog.getSaveFileName(self, f"Save {ending.upper()}", f"results.{ending}", f"*.{ending}")
         if name:
             try:
-                self.save(name if Path(name).suffix else f"{name}.{ending}")
+                self.save(with_ending(name, ending, *known))
             except MagtexError as error:
                 tell(error)
 

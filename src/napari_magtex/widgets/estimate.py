@@ -20,7 +20,7 @@ from napari_magtex.widgets.dock import Dock, button_row, row_of, wrapped_label
 from napari_magtex.widgets.known import Known
 from napari_magtex.widgets.layers import pixel_size_of
 from napari_magtex.widgets.networks import FreshChoice, card_of_kind, offered
-from napari_magtex.widgets.pictures import part_of, picture_of, source_name, stack_shape, texture_of
+from napari_magtex.widgets.pictures import part_of, picture_of, source_name, stack_shape, texture_of, told_apart
 from napari_magtex.widgets.tables import UNITS, EstimateTable, estimate_row, table_view
 from napari_magtex.widgets.veil import veil
 from napari_magtex.widgets.worker import tell
@@ -188,9 +188,10 @@ class EstimateDock(Dock):
                 f"the pixel size of {image.name} is unknown, so no length can be measured: type it in nm, or try "
                 "Layers > Data > Read calibration"
             )
+        frames, contrast = self.form.chosen_frames(), self.form.contrast.value
         areas = [
-            Area(image, frame, region, _label(number, len(regions)), self.form.contrast.value, pixel_size)
-            for frame in self.form.chosen_frames()
+            Area(image, frame, region, told_apart(number, len(regions), frame, len(frames)), contrast, pixel_size)
+            for frame in frames
             for number, region in enumerate(regions, start=1)
         ]
         self.rows.clear()
@@ -284,6 +285,7 @@ class EstimateDock(Dock):
                 shown[lead],
                 f"{name} ({unit}){area.label}: {area.image.name}",
                 placement,
+                of=area.image,
                 colormap="viridis",
                 contrast_limits=_limits(shown),
                 opacity=0.6,
@@ -300,6 +302,7 @@ class EstimateDock(Dock):
                 values[lead],
                 f"attention for {name}{area.label}: {area.image.name}",
                 placement,
+                of=area.image,
                 colormap=veil(),
                 contrast_limits=(0, 1),
                 blending="translucent_no_depth",
@@ -315,10 +318,6 @@ def _length_box() -> QDoubleSpinBox:
     box.setSuffix(" nm")
     box.setSpecialValueText("unknown")
     return box
-
-
-def _label(number: int, count: int) -> str:
-    return f", region {number}" if count > 1 else ""
 
 
 def _of_phase(area: Area) -> str:

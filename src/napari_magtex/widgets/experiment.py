@@ -18,13 +18,14 @@ from napari_magtex.estimate.experiment import Coarseness, Experiment
 from napari_magtex.estimate.parameters import CONSTANTS, PARAMETERS, tidy
 from napari_magtex.estimate.sections import SECTIONS
 from napari_magtex.estimate.toml import save_toml
+from napari_magtex.io.files import with_ending
 from napari_magtex.picture import Contrast
 from napari_magtex.widgets.choices import CONTRASTS
 from napari_magtex.widgets.dock import button_row, wrapped_label
 from napari_magtex.widgets.editors import Constant, Editor, Fields, Numbers, OneOf, YesNo
 from napari_magtex.widgets.fold import Fold
 from napari_magtex.widgets.layers import pixel_size_of
-from napari_magtex.widgets.pictures import contrast_of, meta_of, texture_of
+from napari_magtex.widgets.pictures import contrast_of, meta_of_frame, texture_of
 from napari_magtex.widgets.tables import UNITS
 from napari_magtex.widgets.worker import tell
 
@@ -180,9 +181,9 @@ class ExperimentForm(QWidget):
         """
         save_toml(self.experiment(), path)
 
-    def take_from(self, image: Image) -> None:
-        """Fill in what a layer knows: contrast, field, optics, thickness, and cells that fit its pixels."""
-        meta, texture, contrast = meta_of(image), texture_of(image), contrast_of(image)
+    def take_from(self, image: Image, frame: int = 0) -> None:
+        """Fill in what a layer knows of a frame: contrast, field, optics, thickness, and cells that fit its pixels."""
+        meta, texture, contrast = meta_of_frame(image, frame), texture_of(image), contrast_of(image)
         told: dict[tuple[str, str], Any] = {}
         if contrast in CHANNELS:
             told["picture", "contrast"] = contrast
@@ -190,7 +191,7 @@ class ExperimentForm(QWidget):
         if _finite(field) and np.shape(field) in ((), (3,)):
             told["conditions", "field_T"] = [float(b) for b in (field if np.ndim(field) else (0, 0, field))]
         for section, key in self.editors:
-            if key in TOLD and _finite(meta.get(key)):
+            if key in TOLD and _finite(meta.get(key)) and np.ndim(meta[key]) == 0:
                 told[section, key] = float(meta[key])
         if texture is not None and texture.cell is not None and texture.shape[0] == 1:
             told["film", "thickness_nm"] = _nanometres(texture.cell[0])
@@ -264,7 +265,7 @@ class ExperimentForm(QWidget):
         name, _ = QFileDialog.getSaveFileName(self, "Save the experiment", "experiment.toml", "Experiments (*.toml)")
         if name:
             try:
-                self.save(Path(name).with_suffix(".toml"))
+                self.save(with_ending(name, "toml"))
             except MagtexError as error:
                 tell(error)
 

@@ -73,6 +73,11 @@ def linear_part(layer: Layer) -> NDArray[np.float64]:
     return np.stack([np.asarray(layer.data_to_world(step)) - corner for step in steps], axis=1)
 
 
+def is_mirrored(layer: Layer) -> bool:
+    """Whether what is seen of a layer's rows and columns is their mirror image."""
+    return bool(np.linalg.det(linear_part(layer)[-2:, -2:]) < 0)
+
+
 def pixel_size_of(layer: Layer) -> tuple[float, float] | None:
     """Return (dy, dx) in metres; None where the layer's last two units are no lengths."""
     metres = [_metres(unit) for unit in layer.units[-2:]]
@@ -108,10 +113,22 @@ def to_pixels(points: NDArray[Any], source: Layer, target: Layer, world_units: U
     return mapped
 
 
+def in_layer(position: Sequence[float], layer: Layer, world_units: Units | None) -> NDArray[np.float64]:
+    """Return where in a layer, in its pixels, a position in a viewer's world lies; units are ``viewer.dims.units``."""
+    place = np.array(position, np.float64)[-layer.ndim :]
+    factors = _factors(world_units, layer.units)[-len(place) :]
+    place[-len(factors) :] *= factors
+    return np.asarray(layer.world_to_data(place))
+
+
+def in_world(point: Sequence[float], layer: Layer, world_units: Units | None) -> NDArray[np.float64]:
+    """Return where in a viewer's world a point of a layer, in its pixels, lies, one number for each of its axes."""
+    return np.asarray(layer.data_to_world(point)) * _factors(layer.units, world_units)
+
+
 def pixel_at(position: Sequence[float], layer: Layer, world_units: Units | None) -> tuple[int, ...] | None:
     """Return the pixel of a layer at a position in a viewer's world; None where it lies outside of the layer."""
-    factor = _factors(world_units, layer.units)
-    pixel = np.round(layer.world_to_data(np.asarray(position)[-layer.ndim :] * factor)).astype(int)
+    pixel = np.round(in_layer(position, layer, world_units)).astype(int)
     shape = np.asarray(layer.data.shape[: layer.ndim])
     return tuple(int(i) for i in pixel) if ((pixel >= 0) & (pixel < shape)).all() else None
 
@@ -124,7 +141,7 @@ def centre_on(viewer: Viewer, layer: Layer, point: Sequence[float]) -> None:
     if viewer.dims.ndim < layer.ndim:
         return
     world = np.array(viewer.dims.point, dtype=np.float64)
-    world[-layer.ndim :] = np.asarray(layer.data_to_world(point)) * _factors(layer.units, viewer.dims.units)
+    world[-layer.ndim :] = in_world(point, layer, viewer.dims.units)
     viewer.scene.camera.center = tuple(world[list(viewer.dims.displayed)])
 
 

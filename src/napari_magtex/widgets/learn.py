@@ -20,6 +20,7 @@ from napari_magtex.widgets.classify import View
 from napari_magtex.widgets.correct import CorrectRow, caption_of, choose_folder, corrections_of, keeping
 from napari_magtex.widgets.dock import button_row, wrapped_label
 from napari_magtex.widgets.kept import heading, selected_rows, where
+from napari_magtex.widgets.layers import in_world
 from napari_magtex.widgets.learning import LearningDock
 from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import frame_index, in_brief, source_name
@@ -152,7 +153,8 @@ class LearnDock(LearningDock["Adaptation"]):
         elif view.image in self.viewer.layers:
             self.viewer.layers.selection.active = view.image
             index = frame_index(view.image, view.frame)
-            world = view.image.data_to_world((*index, *[0] * (view.image.ndim - len(index))))
+            place = (*index, *[0] * (view.image.ndim - len(index)))
+            world = in_world(place, view.image, self.viewer.dims.units)
             first = self.viewer.dims.ndim - view.image.ndim
             for axis, position in enumerate(world[: len(index)], start=first):
                 self.viewer.dims.set_point(axis, position)

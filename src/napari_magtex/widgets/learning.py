@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_magtex.errors import MagtexError
+from napari_magtex.io.files import with_ending
 from napari_magtex.widgets.dock import Dock, wrapped_label
 from napari_magtex.widgets.networks import NetworkChoice, free_path, networks_folder
 from napari_magtex.widgets.worker import tell
@@ -92,4 +93,4 @@ def ask_for_network(parent: QWidget, name: str) -> Path | None:
         "Weights (*.safetensors)",
         options=QFileDialog.Option.DontConfirmOverwrite,  # nothing is overwritten
     )
-    return Path(chosen).with_suffix(".safetensors") if chosen else None
+    return with_ending(chosen, "safetensors") if chosen else None

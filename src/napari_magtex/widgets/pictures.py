@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
@@ -13,7 +13,11 @@ from napari_magtex.contributions import MASK_KEY, METADATA_KEY
 from napari_magtex.errors import UnusablePicture
 from napari_magtex.picture import GREY_TOLERANCE, Contrast, Picture, Region
 from napari_magtex.texture import Lattice, SpinTexture
-from napari_magtex.widgets.layers import linear_part, pixel_size_of, placed_on
+from napari_magtex.widgets.layers import in_layer, linear_part, pixel_size_of, placed_on
+from napari_magtex.widgets.series import KNOWN
+
+if TYPE_CHECKING:
+    from napari.components import Dims
 
 DEFOCUS = "defocus_um"  # in acquisition data: a number, or a list with one for each frame; positive is underfocus
 
@@ -34,18 +38,23 @@ def frame_count(image: Image) -> int:
     return int(np.prod(stack_shape(image), dtype=int))
 
 
-def shown_frame(image: Image, point: Sequence[float]) -> int:
-    """Return the number of the frame at the dims sliders' position ``viewer.dims.point``, in world coordinates."""
+def shown_frame(image: Image, dims: Dims) -> int:
+    """Return the number of the frame at the dims sliders of a viewer."""
     stack = stack_shape(image)
     if not stack:
         return 0
-    index = np.round(image.world_to_data(point)[: len(stack)]).astype(int)
+    index = np.round(in_layer(dims.point, image, dims.units)[: len(stack)]).astype(int)
     return int(np.ravel_multi_index(tuple(index), stack, mode="clip"))
 
 
 def frame_index(image: Image, frame: int) -> tuple[int, ...]:
     """Return a frame's index on each axis before rows and columns."""
     return tuple(int(i) for i in np.unravel_index(frame, stack_shape(image)))
+
+
+def told_apart(region: int, regions: int, frame: int, frames: int) -> str:
+    """Return what tells one of several regions, from 1, and one of several frames from the others, after a name."""
+    return (f", region {region}" if regions > 1 else "") + (f", frame {frame}" if frames > 1 else "")
 
 
 def texture_of(image: Image) -> SpinTexture | None:
@@ -71,12 +80,15 @@ def meta_of(image: Image) -> Mapping[str, Any]:
 
 
 def meta_of_frame(image: Image, frame: int, seen: Image | None = None) -> Mapping[str, Any]:
-    """Return what is known of one frame, of a list of defoci its own; ``seen`` is the layer that stands for it."""
+    """Return what is known of one frame, of defoci, fields or temperatures in turn its own.
+
+    ``seen`` is the layer that stands for it. Of a texture three numbers are a field's components, not one a layer.
+    """
     meta = meta_of(seen or image)
-    defoci = meta.get(DEFOCUS)
-    if isinstance(defoci, (list, tuple)) and len(defoci) == frame_count(image):
-        return {**meta, DEFOCUS: defoci[frame]}
-    return meta
+    if texture_of(image) is not None:
+        return meta
+    lists = {key: meta[key] for key in (DEFOCUS, *KNOWN) if isinstance(meta.get(key), (list, tuple))}
+    return {**meta, **{key: each[frame] for key, each in lists.items() if len(each) == frame_count(image)}}
 
 
 def mask_of(image: Image) -> NDArray[np.bool_] | None:

@@ -29,7 +29,7 @@ from napari_magtex.widgets.choices import DEVICES, RESULT_KEY, Choice
 from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.focus import SignPicture, pixmap
 from napari_magtex.widgets.fold import Fold
-from napari_magtex.widgets.layers import flat, pixel_size_of, placed_on
+from napari_magtex.widgets.layers import flat, linear_part, pixel_size_of, placed_on
 from napari_magtex.widgets.pictures import mask_of, meta_of
 from napari_magtex.widgets.reconstructing import Aligning, Found, Other, Question, found_of
 from napari_magtex.widgets.series_table import Row, SeriesTable
@@ -80,6 +80,7 @@ class ReconstructDock(Dock):
         super().__init__(napari_viewer, "Reconstruct")
         self.found: Found | None = None
         self._first: Image | None = None
+        self._told: dict[QDoubleSpinBox, float | None] = {}  # by the frames
         self.frames, self.others = SeriesTable(self.viewer), SeriesTable(self.viewer)
         self.taken = wrapped_label()
         self.voltage, self.pixel_size = _box("kV", 0), _box("nm", 4)
@@ -151,14 +152,20 @@ class ReconstructDock(Dock):
         metas = [meta_of(row.image) for row in rows]
         self.taken.setText(in_words(metas[0]) if metas else "")
         self.rows.setRowVisible(self.taken, bool(self.taken.text()))
-        if not rows or self._first is first:
+        if self._first is first:
             return
-        voltage = next((v for meta in metas if (v := positive(meta.get("voltage_kV")))), None)
-        if voltage is not None:
-            self.voltage.setValue(voltage)
-        if (size := pixel_size_of(rows[0].image)) is not None:
-            self.pixel_size.setValue(size[1] / NM)
-        self.periodic.setChecked(all(meta.get("periodic") is True for meta in metas))
+        size = pixel_size_of(rows[0].image) if rows else None
+        self._tell(self.voltage, next((v for meta in metas if (v := positive(meta.get("voltage_kV")))), None))
+        self._tell(self.pixel_size, None if size is None else size[1] / NM)
+        self.periodic.setChecked(bool(rows) and all(meta.get("periodic") is True for meta in metas))
+
+    def _tell(self, box: QDoubleSpinBox, value: float | None) -> None:
+        """Take over what the frames know; else what a person typed stays, and what other frames told goes."""
+        if value is not None:
+            box.setValue(value)
+        elif box.value() == self._told.get(box):
+            box.setValue(0)
+        self._told[box] = None if value is None else box.value()
 
     def _on_asked(self, _event: Any = None) -> None:
         by_tie = self.method.value is Method.TIE
@@ -209,18 +216,22 @@ class ReconstructDock(Dock):
         )
 
     def _pixel_size(self, rows: Sequence[Row]) -> tuple[float, float]:
-        """Return (dy, dx) in m: what the layers say, unless the person typed another."""
+        """Return (dy, dx) in m: what the layers say, else what the person typed."""
         typed = self.pixel_size.value() * NM
         if typed <= 0:
             raise UncalibratedPicture("the pixel size of the frames is unknown: type it in nm")
-        sizes = {size for row in rows if (size := pixel_size_of(row.image)) is not None}
-        first = pixel_size_of(self.frames.rows[0].image)
-        if first is None or abs(typed - first[1]) > 1e-4 * NM:
+        sizes = [size for row in rows if (size := pixel_size_of(row.image)) is not None]
+        if not sizes:
             return typed, typed
-        if any(not np.allclose(size, first, rtol=1e-3, atol=0) for size in sizes):
-            told = ", ".join(sorted(f"{size[1] / NM:.4g}" for size in sizes))
-            raise Unsuitable(f"the frames differ in pixel size ({told} nm): bring them to one, or type it")
-        return first
+        if any(not np.allclose(size, sizes[0], rtol=1e-3, atol=0) for size in sizes):
+            told = ", ".join(sorted({f"{size[1] / NM:.4g}" for size in sizes}))
+            raise Unsuitable(f"the frames differ in pixel size ({told} nm): bring them to one")
+        if abs(typed - sizes[0][1]) > max(1e-4 * NM, 1e-3 * typed):
+            raise Unsuitable(
+                f"the frames say that a pixel has {sizes[0][1] / NM:.4g} nm, not {typed / NM:.4g}: type what they say, "
+                "or correct them first by a line on their scale bar (Layers > Filter > Clean frame, Set scale)"
+            )
+        return sizes[0]
 
     # ---- what comes out
 
@@ -231,7 +242,7 @@ class ReconstructDock(Dock):
 
     def _add_layers(self, found: Found) -> None:
         image, (ny, nx) = found.image, found.reconstruction.phase.shape
-        placement = flat(placed_on(image, origin=found.origin))
+        placement = _placed(found, origin=found.origin)
         pictures = found.pictures()
         wheel = pictures["colour.png"]
         full = float(wheel.meta["full_T_nm"])
@@ -245,6 +256,7 @@ class ReconstructDock(Dock):
                 picture.pixels,
                 f"{looks['name']}: {image.name}",
                 placement,
+                of=image,
                 says=says,
                 contrast_limits=limits,
                 visible=False,  # the wheel is above it
@@ -254,13 +266,15 @@ class ReconstructDock(Dock):
             size = np.hypot(*found.reconstruction.induction) / (self.thickness.value() * NM)
             limits = (0, full / self.thickness.value())
             name = f"|B| (T): {image.name}"
-            self.add_result(size, name, placement, colormap="magma", contrast_limits=limits, visible=False)
-        self.add_result(wheel.pixels, f"induction: {image.name}", placement, says=_says(wheel, found), rgb=True)
+            looks = {"colormap": "magma", "contrast_limits": limits, "visible": False}
+            self.add_result(size, name, placement, of=image, **looks)
+        says = _says(wheel, found)
+        self.add_result(wheel.pixels, f"induction: {image.name}", placement, of=image, says=says, rgb=True)
         side = LEGEND * min(ny, nx)
         step = side / LEGEND_PX
         corner = (found.origin[0] + step / 2, found.origin[1] + nx + GAP * min(ny, nx) + step / 2)
-        legend = flat(placed_on(image, origin=corner, step=(step, step)))
-        self.add_result(wheel_legend(LEGEND_PX), f"colour wheel: {image.name}", legend, rgb=True)
+        legend = _placed(found, origin=corner, step=(step, step))
+        self.add_result(wheel_legend(LEGEND_PX), f"colour wheel: {image.name}", legend, of=image, rgb=True)
         self.viewer.reset_view()
 
     def _show(self, found: Found | None) -> None:
@@ -309,6 +323,20 @@ class ReconstructDock(Dock):
         if self.found is None:
             raise UnusablePicture("nothing is reconstructed yet: press Reconstruct first")
         write_spin_pictures(path, self.found.pictures())
+
+
+def _placed(found: Found, *, origin: Sequence[float], step: Sequence[float] = ()) -> dict[str, Any]:
+    """Lay a layer over the frames; where they do not know their pixel size, as it were over them with the size used."""
+    image = found.image
+    placed = flat(placed_on(image, origin=origin, step=step))
+    if pixel_size_of(image) is not None:
+        return placed
+    growth = np.array(found.reconstruction.pixel_size) / NM / np.linalg.norm(linear_part(image), axis=0)[-2:]
+    return placed | {
+        "scale": placed["scale"] * growth,
+        "translate": placed["translate"] * growth,
+        "units": ("nm", "nm"),
+    }
 
 
 def _says(picture: Picture, found: Found) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ALL = slice(None)
 BACK = slice(None, None, -1)
+_TOUCHED = 0.1  # of a masked pixel: what has more of one is masked; less is the ringing of the interpolation
 
 
 class Other(Enum):
@@ -124,13 +125,10 @@ def found_of(question: Question, images: Sequence[Image]) -> Iterator[Progress |
         raise Unsuitable(f"the frames of the two series differ in size ({sizes} pixels): bin or crop them to one size")
     two = yield from _one(question.second, question)
     yield Progress(0, 0, "parting the phases")
-    phases, origin = _laid_over(one, two, question.align)
+    phases, mask, origin = _laid_over(one, two, question.align)
     flipped = question.other is not Other.REFERENCE
     magnetic, electrostatic = part_phases(*phases, flipped=flipped)
     settings = {**one.found.settings, "second_series": question.other.value}
-    top, left = origin[0] - one.rows.start, origin[1] - one.columns.start
-    ny, nx = magnetic.shape
-    mask = None if one.found.mask is None else one.found.mask[top : top + ny, left : left + nx]
     reconstruction = replace(one.found, phase=magnetic - magnetic.mean(), settings=settings, mask=mask)
     yield Found(reconstruction, image, origin, question.series.defoci, one.poses, electrostatic - electrostatic.mean())
 
@@ -158,8 +156,10 @@ def _one(series: ThroughFocus, question: Question) -> Generator[Progress, None, 
 
 def _laid_over(
     one: _One, two: _One, aligning: Aligning
-) -> tuple[tuple[NDArray[np.floating], NDArray[np.floating]], tuple[int, int]]:
-    """Return both phases where both are known, the second brought to lie over the first, and where their corner is.
+) -> tuple[tuple[NDArray[np.floating], NDArray[np.floating]], NDArray[np.bool_] | None, tuple[int, int]]:
+    """Return both phases where both are known, the second brought to lie over the first.
+
+    After them where one of them is masked, and where their corner is.
 
     Frames are compared, not phases: of a reference and a magnet, they alone have something in common, the specimen's
     edges and its dirt.
@@ -168,13 +168,16 @@ def _laid_over(
         slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in ((one.rows, two.rows), (one.columns, two.columns))
     )
 
-    def part(of: _One, pixels: NDArray[np.floating]) -> NDArray[np.floating]:
+    def part(of: _One, pixels: NDArray[Any]) -> NDArray[Any]:
         top, left = of.rows.start, of.columns.start
         return pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
-    phases = part(one, one.found.phase), part(two, two.found.phase)
+    def mask_of(of: _One) -> NDArray[np.bool_]:
+        return part(of, np.zeros(of.found.phase.shape, bool) if of.found.mask is None else of.found.mask)
+
+    phases, masks = (part(one, one.found.phase), part(two, two.found.phase)), (mask_of(one), mask_of(two))
     if aligning is Aligning.NOT:
-        return phases, (rows.start, columns.start)
+        return phases, _none_if_empty(masks[0] | masks[1]), (rows.start, columns.start)
     nearest = int(np.argmin(np.abs(np.subtract(two.series.defoci, one.series.defoci[one.reference]))))
     frames = part(one, one.series.intensity(one.reference)), part(two, two.series.intensity(nearest))
     pose = pose_of(frames[1], frames[0], turn_and_zoom=aligning is Aligning.ALL)
@@ -185,4 +188,10 @@ def _laid_over(
         )
     inner = common(phases[0].shape, [Pose(), pose])
     corner = (rows.start + inner[0].start, columns.start + inner[1].start)
-    return (phases[0][inner], undone(phases[1], pose)[inner]), corner
+    touched = undone(masks[1].astype(np.float32), pose) > _TOUCHED
+    mask = _none_if_empty(masks[0][inner] | touched[inner])
+    return (phases[0][inner], undone(phases[1], pose)[inner]), mask, corner
+
+
+def _none_if_empty(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    return mask if mask.any() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ class SegmentDock(Dock):
         self._clicks = Clicks(self.viewer, self._on_click)
 
         self._edited: set[int] = set()  # frames that may have been drawn in
+        self._pending: set[int] = set()  # those of them that were not looked at since
         self._checked_at = self._shown = -1
         self._stroke = QTimer(self)
         self._stroke.setSingleShot(True)
@@ -106,23 +108,27 @@ class SegmentDock(Dock):
         seen, _ = looked_at(image, shown)
         settings = {name: getattr(self, name).value() for name in ("threshold", "min_area")}
         settings["polarity"] = self.polarity.value
-        job = Job(image, frames, self.form.regions(seen), settings, self.network.loader(self.device.value))
-        self.overlay = None
-        self.counted.clear()
-        self._edited.clear()
-        self.region.offer({f"Region {n} of {len(job.regions)}": n - 1 for n in range(1, len(job.regions) + 1)})
-        self.answer.of_stack(image, len(frames) > 1)
-        self._show()
-        return segmenting(job)
+        load = self.network.loader(self.device.value)
+        return segmenting(Job(image, frames, self.form.regions(seen), settings, load))
 
     def take(self, answer: Any) -> None:
         """Show what was found in a frame, as soon as it is known."""
         if not isinstance(answer, Found):
             return
-        if self.overlay is None:
-            self.overlay = Overlay(answer.job, self.add_layer, self.viewer.layers, self._on_edit)
+        if self.overlay is None or self.overlay.job is not answer.job:
+            self.overlay = self._begun(answer.job)
         self.overlay.put(answer, shown=answer.frame == self.frame)
         self._keep(answer.frame, answer.found.counted)
+
+    def _begun(self, job: Job) -> Overlay:
+        """Let what was found before give way, now that there is something: a job may end before its first frame."""
+        self.overlay = None
+        for known in (self.counted, self._edited, self._pending):
+            known.clear()
+        self.region.offer({f"Region {n} of {len(job.regions)}": n - 1 for n in range(1, len(job.regions) + 1)})
+        self.answer.of_stack(job.image, len(job.frames) > 1)
+        self._show()
+        return Overlay(job, partial(self.add_layer, of=job.image), self.viewer.layers, self._on_edit)
 
     def results(self) -> list[Counted]:
         """Return what is counted, frame by frame and region by region."""
@@ -194,20 +200,22 @@ class SegmentDock(Dock):
 
     def _on_edit(self, event: Event) -> None:
         if event.type == "paint":
-            self._edited |= set(self.counted) if event.source.n_edit_dimensions > 2 else {self.frame}
+            self._pending |= set(self.counted) if event.source.n_edit_dimensions > 2 else {self.frame}
+            self._edited |= self._pending
         self._stroke.start()
 
     @property
     def counting(self) -> bool:
         """Whether something that was drawn is still to be counted."""
-        return self._stroke.isActive() or self.recounter.running
+        return bool(self._pending) or self._stroke.isActive() or self.recounter.running
 
     def recount(self) -> None:
-        """Count the frame shown again where its labels have changed, and after an undo others too."""
+        """Count frames again whose labels have changed: the one shown, those drawn in, after an undo others too."""
         if self.overlay is None or self.recounter.running or not is_open(self.viewer):
             return
-        frames = {self.frame} | (self._edited if self._checked_at == self.frame else set())
+        frames = {self.frame} | self._pending | (self._edited if self._checked_at == self.frame else set())
         self._checked_at = self.frame
+        self._pending.clear()
         if drawn := self.overlay.drawn(sorted(frames), self.counted):
             self.recounter.run(recounting(drawn))
 
@@ -221,7 +229,7 @@ class SegmentDock(Dock):
     @property
     def frame(self) -> int:
         """The number of the frame shown, in the layer that is segmented."""
-        return 0 if self.overlay is None else shown_frame(self.overlay.job.image, self.viewer.dims.point)
+        return 0 if self.overlay is None else shown_frame(self.overlay.job.image, self.viewer.dims)
 
     def _rows(self) -> pd.DataFrame | None:
         """Return the rows of the frame shown, of all its regions."""

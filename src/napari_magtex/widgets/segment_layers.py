@@ -12,11 +12,13 @@ from napari.layers import Labels, Points
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 from numpy.typing import NDArray
 
+from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import Unsuitable
+from napari_magtex.picture import Contrast
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.widgets.choices import RESULT_KEY
 from napari_magtex.widgets.layers import placed_on
-from napari_magtex.widgets.pictures import frame_index, frame_shape, stack_shape
+from napari_magtex.widgets.pictures import contrast_of, frame_index, frame_shape, source_name, stack_shape
 from napari_magtex.widgets.segmenting import Drawn, Found, Job, Recounted, looked_at
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from napari_magtex.segment.counted import Counted
 
 LABELS, REST, ORDER = "skyrmions: ", "dust and outside: ", "order: "  # names of layers, before that of their input
+KEPT = " (corrected)"  # after the name of labels that a later job would replace
+FOUND_KEY = "magtex found"  # in the metadata: the checksum of what was found in a frame, by its index
 ORDER_COLOURS = "viridis"  # of |psi_6| from 0 to 1
 CHOSEN, HOLLOW, RIM = "#ff3df2", "#ffffff", "#101010"
 REST_COLOURS = {Kind.DEFECT: "#ff9f1c", Kind.OUTSIDE: "#4d7fb8"}
@@ -54,8 +58,7 @@ class Overlay:
         self.job, self._layers, self._add, self._edited = job, layers, add, edited
         name = job.image.name
         self._names = {"labels": LABELS + name, "rest": REST + name, "order": ORDER + name}
-        for old in [old for old in layers if old.name in self._names.values() and RESULT_KEY in old.metadata]:
-            layers.remove(old)
+        self._make_room()
         self._alone = len(job.frames) == 1
         self._stamps: dict[int, int] = {}
         self._renumbered: dict[int, tuple[NDArray[np.int64], NDArray[np.int32]]] = {}
@@ -63,15 +66,31 @@ class Overlay:
         stack = stack_shape(job.image)
         self.shape = ((1,) * len(stack) if self._alone else stack) + frame_shape(seen)
         first = frame_index(seen, index) if self._alone else (0,) * len(stack)
-        self._placement = placed_on(seen, origin=(*first, 0, 0))
+        placement = placed_on(seen, origin=(*first, 0, 0))
         self.rest: Labels | None = None
         self.labels: Labels = add(
-            Labels(np.zeros(self.shape, np.uint16), name=self._names["labels"], opacity=0.45, **self._placement)
+            Labels(
+                np.zeros(self.shape, np.uint16),
+                name=self._names["labels"],
+                opacity=0.45,
+                metadata={METADATA_KEY: _said(job), FOUND_KEY: {}},
+                **placement,
+            )
         )
         self._listen(self.labels)
         self.order: Points = add(
-            Points(np.zeros((0, len(self.shape))), name=self._names["order"], border_width=0.12, **self._placement)
+            Points(np.zeros((0, len(self.shape))), name=self._names["order"], border_width=0.12, **placement)
         )
+
+    def _make_room(self) -> None:
+        """Remove the layers of an earlier job; labels that a person has drawn in are kept under another name."""
+        before = [old for old in self._layers if old.name in self._names.values() and RESULT_KEY in old.metadata]
+        corrected = any(isinstance(old, Labels) and drawn_in(old) for old in before)
+        for old in before:
+            if corrected and isinstance(old, Labels):
+                old.name += KEPT
+            else:
+                self._layers.remove(old)
 
     # ---- frames
 
@@ -109,9 +128,11 @@ class Overlay:
         if self.rest is not None:
             self.rest.data[index][...] = rest
         self._stamps[answer.frame] = self._stamp(answer.frame)
-        for layer in (self.labels, self.rest) if shown else ():
+        for layer in (self.labels, self.rest):
             if layer is not None:
-                layer.refresh()
+                layer.metadata[FOUND_KEY][index] = _checksum(layer.data[index])
+                if shown:
+                    layer.refresh()
 
     def _add_rest(self) -> Labels:
         colours: dict[int | None, str] = {None: "transparent"}
@@ -123,9 +144,11 @@ class Overlay:
                 colormap=DirectLabelColormap(color_dict=colours),
                 opacity=0.4,
                 features={"index": [0, *map(int, REST_COLOURS)], "shows": ["film", "dust", "outside of the film"]},
-                **self._placement,
+                metadata={FOUND_KEY: {}},
+                **placed_on(self.labels),
             )
         )
+        layer.selected_label = int(Kind.OUTSIDE)
         self._listen(layer)
         if self.labels in self._layers:
             self._layers.move(self._layers.index(layer), self._layers.index(self.labels))  # below the skyrmions
@@ -190,8 +213,7 @@ class Overlay:
         return np.array(np.asarray(self.rest.data)[self.index(frame)])
 
     def _stamp(self, frame: int) -> int:
-        stamp = zlib.crc32(self.labels_of(frame).tobytes())
-        return stamp if self.rest is None else zlib.crc32(self._rest_of(frame).tobytes(), stamp)
+        return _checksum(self._rest_of(frame), _checksum(self.labels_of(frame)))
 
     # ---- centres
 
@@ -234,6 +256,26 @@ class Pages(Sequence[NDArray[np.int32]]):
 
     def __getitem__(self, number: Any) -> Any:
         return self._overlay.numbered(self._frames[number])
+
+
+def drawn_in(layer: Labels) -> bool:
+    """Whether a layer of an overlay looks otherwise than its frames were found."""
+    found, data = layer.metadata.get(FOUND_KEY, {}), np.asarray(layer.data)
+    empty = _checksum(np.zeros(data.shape[-2:], data.dtype))
+    return any(_checksum(data[index]) != found.get(index, empty) for index in np.ndindex(data.shape[:-2]))
+
+
+def _checksum(frame: NDArray[Any], before: int = 0) -> int:
+    return zlib.crc32(np.ascontiguousarray(frame).data, before)
+
+
+def _said(job: Job) -> dict[str, Any]:
+    """Return what labels tell of themselves: whose they are, and what of them counts."""
+    return {
+        "file": source_name(job.image),
+        "contrast": str(contrast_of(job.image) or Contrast.KERR),
+        "min_area": job.settings["min_area"],
+    }
 
 
 def _rgba(colour: str) -> NDArray[np.float64]:

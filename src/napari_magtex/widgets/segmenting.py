@@ -110,8 +110,9 @@ def recounting(frames: Sequence[Drawn]) -> Iterator[Recounted]:
         seen, _ = looked_at(image, frame)
         spins = spins_shown(image, frame) if seen is image else None
         texture = None if spins is None or spins.lattice is Lattice.TRIANGULAR else spins.middle()
+        film = (drawn.rest != Kind.OUTSIDE) | (drawn.labels > 0)  # where a skyrmion is drawn there is film
         numbered, counted = count_corrected(
-            drawn.labels, drawn.rest != Kind.OUTSIDE, drawn.counted, drawn.job.regions, pixel_size_of(seen), texture
+            drawn.labels, film, drawn.counted, drawn.job.regions, pixel_size_of(seen), texture
         )
         yield Recounted(drawn, numbered, counted)
 

@@ -14,7 +14,7 @@ from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
 from napari_magtex.imaging.exposure import Mode
 from napari_magtex.picture import Contrast, Picture
-from napari_magtex.widgets.choices import RESULT_KEY, LayerChoice
+from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY, LayerChoice
 from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.exposing import Film, Taken, frame_of, preview_of, series_of, shows_spins
 from napari_magtex.widgets.exposure import ExposureForm
@@ -114,7 +114,7 @@ class SimulateFrameDock(Dock):
             raise UnusablePicture("no texture is open: open an .ovf file or a spin picture in MuMax3's colours")
         return Film(
             image,
-            shown_frame(image, self.viewer.dims.point),
+            shown_frame(image, self.viewer.dims),
             saturation=self.saturation.value() * 1e3,
             thickness=self.thickness.value() * NM,
             pixel=self.cell.value() * NM,
@@ -165,7 +165,7 @@ class SimulateFrameDock(Dock):
         self.viewer.add_image(
             data,
             name=f"{name}: {answer.image.name}",
-            metadata={METADATA_KEY: says},
+            metadata={METADATA_KEY: says, SOURCE_KEY: answer.image.unique_id},
             **placement,
             **_looks(first.contrast, data),
         )
@@ -227,7 +227,7 @@ class SimulateFrameDock(Dock):
         looks = _looks(frame.contrast, frame.pixels)
         layer, placement = self._previewed_layer(), self._placement(taken)
         if layer is None or layer.data.shape != frame.shape:
-            self.add_result(frame.pixels, PREVIEW, placement, **looks)
+            self.add_result(frame.pixels, PREVIEW, placement, of=taken.image, **looks)
             return
         layer.data = frame.pixels  # in place: the person's look at it and its place in the list stay
         layer.contrast_limits = looks["contrast_limits"]

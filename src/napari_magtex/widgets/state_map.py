@@ -197,7 +197,8 @@ class StateMapDock(Dock):
                 colormap=_label_colours(),
                 opacity=0.5,
                 **part_of(view.image, view.frame if alone else 0, origin=(0, 0)),
-            )
+            ),
+            view.image,
         )
 
     def _of_region(self) -> list[Area]:
@@ -207,7 +208,7 @@ class StateMapDock(Dock):
 
     def current(self) -> Area | None:
         """Return what the sliders and the choice of a region point at, if it is mapped."""
-        frame = shown_frame(self.areas[0].view.image, self.viewer.dims.point) if self.areas else 0
+        frame = shown_frame(self.areas[0].view.image, self.viewer.dims) if self.areas else 0
         return next((area for area in self._of_region() if area.view.frame == frame), None)
 
     def _show(self, _event: Any = None) -> None:
@@ -224,7 +225,7 @@ class StateMapDock(Dock):
         self.remark.setText(_remark(area) if area else "")
         self.remark.setVisible(area is not None)
         if self.track.isVisibleTo(self):
-            self.track.show_frame(shown_frame(self.areas[0].view.image, self.viewer.dims.point))
+            self.track.show_frame(shown_frame(self.areas[0].view.image, self.viewer.dims))
 
 
 def legend(result: StateFractions) -> str:

@@ -125,7 +125,7 @@ class TeachDock(LearningDock["Adaptation"]):
         )
         assert labels is not None
         marks: tuple[Kind, ...] = (Kind.DEFECT, Kind.OUTSIDE)
-        if rest is not None and not self.rest.value.name.startswith(REST):
+        if rest is not None and not self.rest.value.metadata.get(RESULT_KEY, "").startswith(REST):
             rest, marks = np.where(rest > 0, Kind.DEFECT, Kind.FILM), (Kind.DEFECT,)
         regions = self.form.regions(seen)
         self._set_busy(True)

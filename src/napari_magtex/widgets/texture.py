@@ -10,7 +10,7 @@ from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 
 from napari_magtex.errors import MagtexError, Unsuitable
-from napari_magtex.widgets.choices import RESULT_KEY
+from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY
 from napari_magtex.widgets.layers import placed_on
 from napari_magtex.widgets.pictures import stack_shape, texture_of
 from napari_magtex.widgets.worker import tell
@@ -33,7 +33,7 @@ def show_components(viewer: Viewer) -> None:
                 colormap="RdBu",
                 contrast_limits=(-1, 1),
                 visible=name == "m_z",
-                metadata={RESULT_KEY: name},
+                metadata={RESULT_KEY: name, SOURCE_KEY: image.unique_id},
                 **placed_on(image),
             )
     except MagtexError as error:
@@ -63,7 +63,7 @@ def show_vectors(viewer: Viewer) -> None:
             edge_contrast_limits=(-1, 1),
             edge_width=0.15 * every,
             vector_style="arrow",
-            metadata={RESULT_KEY: "spins"},
+            metadata={RESULT_KEY: "spins", SOURCE_KEY: image.unique_id},
             **placed_on(image),
         )
         if every > 1:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.errors import BadRegion, Unsuitable
 from napari_magtex.segment.tracks import Tracks, steps_of
-from napari_magtex.widgets.layers import Units, pixel_size_of, to_pixels
+from napari_magtex.widgets.layers import Units, is_mirrored, pixel_size_of, to_pixels
 
 if TYPE_CHECKING:
     pass
@@ -40,7 +40,7 @@ def interval_of(labels: Labels) -> float | None:
 
 
 def drive_of(shapes: Shapes, labels: Labels, world_units: Units | None) -> float:
-    """Return where the first line of a layer points, in degrees counter-clockwise from the rows of the labels.
+    """Return where the first line of a layer points, in degrees counter-clockwise from the rows of the labels, as seen.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def drive_of(shapes: Shapes, labels: Labels, world_units: Units | None) -> float
     down, right = (last - first) * size
     if not np.hypot(down, right):
         raise BadRegion(f"the line in {shapes.name} begins where it ends: draw it in the direction of the drive")
-    return math.degrees(math.atan2(0.0 - down, right))
+    up = down if is_mirrored(labels) else 0.0 - down
+    return math.degrees(math.atan2(up, right))
 
 
 def shown_rows(tracks: Tracks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QSpinBox, QWidge
 from napari_magtex.compute import Progress, passed_on
 from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
-from napari_magtex.io.files import write_text
+from napari_magtex.io.files import with_ending, write_text
 from napari_magtex.picture import Contrast
 from napari_magtex.results import Provenance
 from napari_magtex.segment.motion import Motion, MotionSettings, motion_of
@@ -26,7 +26,7 @@ from napari_magtex.segment.tracks import Tracks, TrackSettings, follow
 from napari_magtex.widgets.choices import Choice, LabelsChoice, LayerChoice
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
 from napari_magtex.widgets.editors import Numbers
-from napari_magtex.widgets.layers import pixel_size_of, placed_on
+from napari_magtex.widgets.layers import in_layer, is_mirrored, pixel_size_of, placed_on
 from napari_magtex.widgets.track_charts import COLOUR_MAP, SERIES, History, HistoryChart, SpreadingChart, history_of
 from napari_magtex.widgets.track_layers import drive_of, interval_of, shown_rows, stack_of
 from napari_magtex.widgets.worker import tell
@@ -173,18 +173,22 @@ class TracksDock(Dock):
         path, _ = QFileDialog.getSaveFileName(self, "Save CSV", name, "*.csv")
         if path:
             try:
-                self.save_table(name, path if Path(path).suffix else f"{path}.csv")
+                self.save_table(name, with_ending(path, "csv"))
             except MagtexError as error:
                 tell(error)
 
     # ---- showing
 
-    def _add_tracks(self, answer: Answer) -> TracksLayer:
-        """Lay the tracks over their labels."""
+    def _add_tracks(self, answer: Answer) -> TracksLayer | None:
+        """Lay the tracks over their labels, unless every skyrmion is seen once."""
+        name = f"tracks: {answer.labels.name}"
         rows, speed = shown_rows(answer.tracks)
+        if not len(rows):
+            self.drop_layer(name)
+            return None
         layer = TracksLayer(
             rows,
-            name=f"tracks: {answer.labels.name}",
+            name=name,
             features={SPEED: speed},
             color_by=self.colour.value,
             colormap=COLOUR_MAP,
@@ -192,7 +196,7 @@ class TracksDock(Dock):
             tail_length=answer.tracks.frames,
             **placed_on(answer.labels),
         )
-        return self.add_layer(layer)
+        return self.add_layer(layer, answer.labels)
 
     def _on_colour(self, _index: int = 0) -> None:
         if self.layer is not None:
@@ -216,7 +220,7 @@ class TracksDock(Dock):
 
     def _on_slider(self, _event: Any = None) -> None:
         if self.answer is not None:
-            place = self.answer.labels.world_to_data(self.viewer.dims.point)[0]
+            place = in_layer(self.viewer.dims.point, self.answer.labels, self.viewer.dims.units)[0]
             self.history.show_frame(int(np.clip(round(float(place)), 0, self.answer.tracks.frames - 1)))
 
 
@@ -258,13 +262,17 @@ def _followed(
     labels: Labels, stack: Sequence[NDArray[Any]], following: TrackSettings, moving: MotionSettings
 ) -> Iterator[Progress | Answer]:
     """Locate, follow and measure."""
-    said = labels.metadata.get(METADATA_KEY)
-    named = said.get("contrast") if isinstance(said, dict) else None
+    held = labels.metadata.get(METADATA_KEY)
+    said = held if isinstance(held, dict) else {}
+    named = said.get("contrast")
     contrast = Contrast(named) if named in set(Contrast) else Contrast.KERR
-    provenance = Provenance(str(labels.source.path or labels.name), 0, contrast, None, "", "")
-    frames, pixel = len(stack), pixel_size_of(labels)
-    positions = yield from passed_on(positions_in((np.asarray(frame) for frame in stack), frames))
-    tracks = yield from passed_on(follow(positions, provenance, frames=frames, pixel_size=pixel, settings=following))
+    provenance = Provenance(said.get("file") or str(labels.source.path or labels.name), 0, contrast, None, "", "")
+    frames, pixel, least = len(stack), pixel_size_of(labels), said.get("min_area", 1)
+    positions = yield from passed_on(positions_in((np.asarray(frame) for frame in stack), frames, least))
+    linking = follow(
+        positions, provenance, frames=frames, pixel_size=pixel, settings=following, mirrored=is_mirrored(labels)
+    )
+    tracks = yield from passed_on(linking)
     if not tracks.count:
         raise Unsuitable(
             f"none of the {frames} frames of {labels.name} shows a whole skyrmion: segment the stack first"

@@ -99,7 +99,7 @@ class TrainDock(Dock):
             self, "Save the estimator as", str(self.path()), "Weights (*.safetensors)"
         )
         if name:
-            self.name.setText(str(Path(name).with_suffix("")))
+            self.name.setText(name.removesuffix(".safetensors"))
 
     def path(self) -> Path:
         """Return the file that training writes: never one that is there, unless it was chosen by its folder."""
@@ -120,7 +120,7 @@ class TrainDock(Dock):
         self.form.rows.setRowVisible(self.form.frames, False)  # the one shown is
         image = self.form.layer.value
         if image is not None and not self.experiment.touched:
-            self.experiment.take_from(image)
+            self.experiment.take_from(image, self.form.shown)
         self._on_changed()
 
     def _on_changed(self, _event: Any = None) -> None:
