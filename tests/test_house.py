@@ -19,7 +19,7 @@ ROOT = PACKAGE.parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LEVELS = [  # from the ground up; a room imports from levels below its own
-    {"texture", "picture", "results", "colours", "errors", "compute"},
+    {"texture", "picture", "results", "colours", "errors", "files", "compute"},
     {"imaging", "physics", "io"},
     {"states", "models"},
     {"classify", "explain", "estimate", "segment"},

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from napari_magtex import __version__
-from napari_magtex.io.files import write_text
+from napari_magtex.files import write_text
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.results import Estimate, Provenance, Quantity, Verdict, table, write_csv, write_json
 from napari_magtex.states.definitions import State

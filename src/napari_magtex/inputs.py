@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from napari_magtex.errors import UnreadableFile, Unsuitable, UnusablePicture
+from napari_magtex.files import checked_file
 from napari_magtex.imaging.cells import draw_cells
-from napari_magtex.io.files import checked_file
 from napari_magtex.io.frames import HDF5_SUFFIXES, READERS, Frames, each_frame, read_frames
 from napari_magtex.io.ovf import OvfSegment, open_ovf
 from napari_magtex.io.spin_png import read_picture_file

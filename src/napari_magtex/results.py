@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from napari_magtex import __version__
-from napari_magtex.io.files import write_text
+from napari_magtex.files import write_text
 from napari_magtex.picture import Contrast, Picture
 
 

@@ -49,7 +49,7 @@ def hysteresis(
     from napari_magtex.estimate.loop import film_loops, loop_table
     from napari_magtex.estimate.loop_chart import loop_figure
     from napari_magtex.estimate.material import read_estimate
-    from napari_magtex.io.files import write_text
+    from napari_magtex.files import write_text
 
     band: LoopBand | None = None
     if estimate is not None:

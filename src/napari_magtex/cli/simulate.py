@@ -45,7 +45,7 @@ def simulate(
 
 def _simulate_state(experiment: Experiment, out: Path, device: Device) -> None:
     from napari_magtex.estimate.simulate import simulate_state
-    from napari_magtex.io.files import may_be_written
+    from napari_magtex.files import may_be_written
     from napari_magtex.io.ovf import write_ovf
 
     may_be_written(out)

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from napari_magtex.io.files import replacing
+from napari_magtex.files import replacing
 
 
 @dataclass(frozen=True, eq=False)

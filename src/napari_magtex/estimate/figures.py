@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_magtex.io.files import replacing
+from napari_magtex.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

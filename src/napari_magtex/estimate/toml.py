@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_magtex.errors import MagtexError
 from napari_magtex.estimate.experiment import Experiment
-from napari_magtex.io.files import write_text
+from napari_magtex.files import write_text
 
 
 def save_toml(experiment: Experiment, path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from napari_magtex.errors import MagtexError, UnreadableFile
-from napari_magtex.io.files import checked_file, replacing, write_text
+from napari_magtex.files import checked_file, replacing, write_text
 from napari_magtex.io.tiff import read_tiff, write_tiff
 from napari_magtex.picture import Contrast, Picture
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from napari_magtex.errors import UnreadableFile, UnusablePicture
+from napari_magtex.files import checked_file
 from napari_magtex.io.acquisition import acquisition_of
-from napari_magtex.io.files import checked_file
 from napari_magtex.io.lengths import pixel_size
 from napari_magtex.picture import Contrast, Picture
 

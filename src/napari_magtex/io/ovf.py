@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_magtex.errors import UnreadableFile, Unsuitable
-from napari_magtex.io.files import checked_file
+from napari_magtex.files import checked_file
 from napari_magtex.io.ovf_data import CUT, read_data, read_text, skip_data
 from napari_magtex.io.ovf_header import LONGEST_LINE, Header, Magic, entry_of, marker_of, read_header, read_magic
 from napari_magtex.io.ovf_mesh import onto_grid

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_magtex.errors import MagtexError
-from napari_magtex.io.files import replacing
+from napari_magtex.files import replacing
 from napari_magtex.io.ovf_data import CHECK_VALUES
 from napari_magtex.texture import SpinTexture
 

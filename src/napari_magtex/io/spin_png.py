@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.colours import ColourMap, recognise, rgb_to_spin, spread
 from napari_magtex.errors import MagtexError, UnreadableFile
-from napari_magtex.io.files import checked_file, replacing
+from napari_magtex.files import checked_file, replacing
 from napari_magtex.io.frames import LARGEST_IN_MEMORY, Frames
 from napari_magtex.io.lengths import positive
 from napari_magtex.io.tiff import read_tiff, write_tiff

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from napari_magtex.io.files import replacing
+from napari_magtex.files import replacing
 
 _KEY = "napari-magtex checkpoint"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_magtex.errors import ModelUnavailable
-from napari_magtex.io.files import replacing, write_text
+from napari_magtex.files import replacing, write_text
 
 if TYPE_CHECKING:
     import torch

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from napari_magtex.compute import user_folder
 from napari_magtex.errors import UnreadableFile, Unsuitable
+from napari_magtex.files import checked_file, replacing
 from napari_magtex.io.corrections import Corrected, CorrectedPictures
-from napari_magtex.io.files import checked_file, replacing
 from napari_magtex.io.tiff import read_tiff, write_labels
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.segment.corrected import as_counted

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from napari_magtex.errors import MagtexError
-from napari_magtex.io.files import replacing, write_text
+from napari_magtex.files import replacing, write_text
 
 
 @contextmanager

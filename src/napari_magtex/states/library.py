@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from napari_magtex.compute import Progress, cache_folder
-from napari_magtex.io.files import replacing
+from napari_magtex.files import replacing
 from napari_magtex.states.definitions import State
 from napari_magtex.states.recipes import RECIPES, Recipe
 from napari_magtex.states.simulate import BATCH, VERSION, confirmed_batch

@@ -157,7 +157,7 @@ class CheckDock(Dock):
         from napari_magtex.estimate.compare import spectra_table
         from napari_magtex.estimate.compare_chart import spectra_figure
         from napari_magtex.estimate.figures import write_figure
-        from napari_magtex.io.files import write_text
+        from napari_magtex.files import write_text
         from napari_magtex.results import write_json
 
         if self.comparison is None:

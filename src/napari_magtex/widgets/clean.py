@@ -16,8 +16,8 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 from napari_magtex.compute import Progress
 from napari_magtex.contributions import MASK_KEY, METADATA_KEY
 from napari_magtex.errors import MagtexError, Unsuitable
+from napari_magtex.files import with_ending
 from napari_magtex.imaging.cleaning import Cleaned, Cleaning, Kind
-from napari_magtex.io.files import with_ending
 from napari_magtex.picture import Contrast
 from napari_magtex.widgets.choices import SOURCE_KEY, LayerChoice
 from napari_magtex.widgets.clean_preview import Preview

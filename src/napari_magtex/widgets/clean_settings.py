@@ -160,7 +160,7 @@ def read_settings(path: Path) -> Cleaning:
 
 def write_settings(path: Path, cleaning: Cleaning) -> None:
     """Write settings as JSON."""
-    from napari_magtex.io.files import write_text
+    from napari_magtex.files import write_text
 
     write_text(path, json.dumps(cleaning.to_dict(), indent=2) + "\n")
 

@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError
-from napari_magtex.io.files import with_ending
+from napari_magtex.files import with_ending
 from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY, InputForm
 from napari_magtex.widgets.worker import Runner, tell, warm_up
 

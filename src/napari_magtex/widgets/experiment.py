@@ -18,7 +18,7 @@ from napari_magtex.estimate.experiment import Coarseness, Experiment
 from napari_magtex.estimate.parameters import CONSTANTS, PARAMETERS, tidy
 from napari_magtex.estimate.sections import SECTIONS
 from napari_magtex.estimate.toml import save_toml
-from napari_magtex.io.files import with_ending
+from napari_magtex.files import with_ending
 from napari_magtex.picture import Contrast
 from napari_magtex.widgets.choices import CONTRASTS
 from napari_magtex.widgets.dock import button_row, wrapped_label

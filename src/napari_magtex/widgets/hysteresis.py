@@ -170,7 +170,7 @@ class HysteresisDock(Dock):
         from napari_magtex.estimate.band import band_table
         from napari_magtex.estimate.figures import write_figure
         from napari_magtex.estimate.loop_chart import loop_figure
-        from napari_magtex.io.files import write_text
+        from napari_magtex.files import write_text
 
         if self.band is None or self.taken_of is None:
             raise UnusablePicture("there is no loop yet: press Predict hysteresis first")

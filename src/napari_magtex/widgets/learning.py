@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_magtex.errors import MagtexError
-from napari_magtex.io.files import with_ending
+from napari_magtex.files import with_ending
 from napari_magtex.widgets.dock import Dock, wrapped_label
 from napari_magtex.widgets.networks import NetworkChoice, free_path, networks_folder
 from napari_magtex.widgets.worker import tell

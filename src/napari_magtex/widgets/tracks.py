@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QSpinBox, QWidge
 from napari_magtex.compute import Progress, passed_on
 from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
-from napari_magtex.io.files import with_ending, write_text
+from napari_magtex.files import with_ending, write_text
 from napari_magtex.picture import Contrast
 from napari_magtex.results import Provenance
 from napari_magtex.segment.motion import Motion, MotionSettings, motion_of

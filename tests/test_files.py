@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_magtex.io.files import replacing, with_ending, write_text
+from napari_magtex.files import replacing, with_ending, write_text
 
 
 def test_what_fails_half_way_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
