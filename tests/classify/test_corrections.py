@@ -16,7 +16,8 @@ from napari_magtex.states.definitions import State
 
 
 def _picture(seed: int = 0, contrast: Contrast = Contrast.LORENTZ, *, colour: bool = False) -> Picture:
-    pixels = np.random.default_rng(seed).normal(size=(24, 32, 3) if colour else (24, 32)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    pixels = (rng.random((24, 32, 3)) if colour else rng.normal(size=(24, 32))).astype(np.float32)
     return Picture(pixels, contrast, (2e-9, 2e-9), name=f'frames, "{seed}".dm4', frame=seed)
 
 

@@ -19,7 +19,7 @@ from napari_magtex.results import Verdict
 from napari_magtex.states.definitions import State
 from napari_magtex.texture import SpinTexture
 
-missed = pytest.mark.xfail(reason="weights 0.3 miss this (CPU training, loss still falling); better ones must lift it")
+missed = pytest.mark.xfail(reason="weights 0.4 miss square arrays, which no training picture shows")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ TEXTURES = {
 }
 
 
-DENSE = {(State.AFM_SKYRMIONS, 2), (State.AFM_SKYRMIONS, 4), (State.FM_SKYRMIONS, 2)}  # 0.2 missed the first alone
+DENSE = {(State.FM_SKYRMIONS, 2)}
 
 
 def test_the_card_says_what_it_was_trained_on_and_how_good_it_is() -> None:

@@ -83,7 +83,7 @@ def test_a_fine_grey_texture_is_seen_at_its_own_scale_too() -> None:
     assert [square.side for square in fine.whole_squares] == [512] + [96] * 5
     assert fine.wholes.shape == (6, 3, 128, 128)
     assert [square.side for square in coarse.whole_squares] == [512]
-    coloured = np.stack([_waves(512, 12.0)] * 3, axis=2) * np.array([1, 0.5, 1], np.float32)
+    coloured = stretched(_waves(512, 12.0))[..., None] * np.array([1, 0.5, 1], np.float32)
     assert len(views(Picture(coloured), 128).wholes) == 1
     assert len(views(Picture(np.random.default_rng(0).random((512, 512))), 128).wholes) == 1
 

@@ -48,7 +48,7 @@ class Recipe:
     """
 
     name: str = "nine-states"
-    version: str = "0.3"
+    version: str = "0.4"
     library: str = ""
     start: str = ""
     backbone: str = "efficientnet_b0"
