@@ -51,9 +51,7 @@ def uniform_frame(
     rng: np.random.Generator, contrast: Contrast, faults: Faults, sides: tuple[float, float] = SIDES
 ) -> Frame:
     """See a film without any texture."""
-    frame = Frame(np.zeros(_frame_shape(rng, sides), np.float32), sides[1])
-    structured = contrast is Contrast.KERR and faults is Faults.ALL and rng.random() < _STRUCTURED
-    return _on_devices(frame, rng) if structured else frame
+    return _structured(Frame(np.zeros(_frame_shape(rng, sides), np.float32), sides[1]), contrast, faults, rng)
 
 
 def instrument_frame(
@@ -85,12 +83,15 @@ def instrument_frame(
         share = 0.6 if ends else 1.0
         scale = max(scale, share * ny / m.shape[0], share * nx / m.shape[1])
     frame = _sampled(signal, activity(m), (ny, nx), scale, half_period * scale, rng, periodic=periodic, ends=ends)
-    structured = contrast is Contrast.KERR and faults is Faults.ALL and not ends and rng.random() < _STRUCTURED
-    return _on_devices(frame, rng) if structured else frame
+    return _structured(frame, contrast, faults, rng)
 
 
-def _on_devices(frame: Frame, rng: np.random.Generator) -> Frame:
-    """Leave film on devices alone, where they show about as much of the texture as others do."""
+def _structured(frame: Frame, contrast: Contrast, faults: Faults, rng: np.random.Generator) -> Frame:
+    """Leave film on devices alone, now and then, where they show about as much of the texture as others do."""
+    if contrast is not Contrast.KERR or faults is not Faults.ALL or frame.film is not None:
+        return frame
+    if rng.random() >= _STRUCTURED:
+        return frame
     film = devices(frame.signal.shape, rng)
     change = np.abs(frame.signal - np.median(frame.signal))
     if film.mean() < _LEAST_FILM or change[film].sum() < 0.7 * film.mean() * change.sum():

@@ -43,10 +43,10 @@ def middle_squares(shape: tuple[int, int], size: int, period: float | None) -> t
 
     None without a ``period`` in pixels. A texture too fine for ``size`` pixels is enlarged, twice at most.
     """
-    side = max(size // 2, round(PERIODS * (period or 0)))
-    if period is None or side > MUCH_FINER * min(shape):
+    if period is None:
         return ()
-    return close_squares(shape, side)
+    side = max(size // 2, round(PERIODS * period))
+    return close_squares(shape, side) if side <= MUCH_FINER * min(shape) else ()
 
 
 def tile_squares(shape: tuple[int, int], size: int) -> tuple[Square, ...]:

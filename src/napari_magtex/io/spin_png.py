@@ -164,15 +164,17 @@ def _told_by_colour(frames: Frames) -> Frames:
 
 
 def _only_grey(frame: NDArray[Any]) -> bool:
-    full = float(np.iinfo(frame.dtype).max) if np.issubdtype(frame.dtype, np.integer) else 1.0
-    opaque = frame.shape[-1] == 3 or bool((frame[..., 3] == full).all())
+    opaque = frame.shape[-1] == 3 or bool((frame[..., 3] == _full(frame)).all())
     return opaque and bool(spread(_unit(frame)).max() <= ALIKE)
 
 
 def _unit(frame: NDArray[Any]) -> NDArray[np.float32]:
     """Return red, green and blue from 0 to 1."""
-    full = float(np.iinfo(frame.dtype).max) if np.issubdtype(frame.dtype, np.integer) else 1.0
-    return frame[..., :3].astype(np.float32) / np.float32(full)
+    return frame[..., :3].astype(np.float32) / np.float32(_full(frame))
+
+
+def _full(frame: NDArray[Any]) -> float:
+    return float(np.iinfo(frame.dtype).max) if np.issubdtype(frame.dtype, np.integer) else 1.0
 
 
 def _grey(pixels: Any) -> Any:
