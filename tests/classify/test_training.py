@@ -7,8 +7,7 @@ import torch
 
 from napari_magtex.classify import train
 from napari_magtex.classify.data import NO_CLASS, Sample, TrainingPictures
-from napari_magtex.classify.drawing import Family
-from napari_magtex.classify.network import GREY_CONTRASTS, STATES, Logits, TextureNet
+from napari_magtex.classify.network import STATES, Logits, TextureNet
 from napari_magtex.classify.predict import Classifier, raw_answers
 from napari_magtex.classify.recipe import Recipe
 from napari_magtex.compute import Progress, cache_folder, drain
@@ -140,15 +139,6 @@ def test_pictures_are_told_by_their_number(simulations: list[Simulation]) -> Non
     assert not torch.equal(first[7][0], first[8][0])
 
 
-def test_one_family_alone_can_be_drawn(simulations: list[Simulation]) -> None:
-    pictures = TrainingPictures(simulations, replace(TINY, family="kerr", negatives=0.0), "bicubic", "train")
-    drawn = [pictures[index] for index in range(12)]
-    assert not set(pictures.states) & hidden_states(Contrast.KERR)
-    assert {int(contrast) for _, _, contrast, *_ in drawn} == {GREY_CONTRASTS.index(Contrast.KERR)}
-    assert replace(TINY, family="kerr").families == (Family.KERR,)
-    assert TINY.families == tuple(Family)
-
-
 def test_no_split_sees_the_pictures_of_another(simulations: list[Simulation]) -> None:
     kept = TrainingPictures(simulations, TINY, "bicubic", "train")
     assert {s.split for group in kept.by_state.values() for s in group} == {"train"}
@@ -166,9 +156,6 @@ def test_a_recipe_is_read_and_a_wrong_one_refused(tmp_path: Path) -> None:
     assert Recipe.from_toml(path) == replace(Recipe(), minutes=5, size=96)
     path.write_text("epochs = 5\n")
     with pytest.raises(BadExperiment, match="unknown entry epochs"):
-        Recipe.from_toml(path)
-    path.write_text('family = "oils"\n')
-    with pytest.raises(BadExperiment, match="'oils', but as arrows"):
         Recipe.from_toml(path)
     path.write_text('size = "large"\n')
     with pytest.raises(BadExperiment, match="size must be"):

@@ -44,8 +44,7 @@ class TrainingPictures(Dataset[tuple[Tensor, ...]]):
     """Pictures of a split, the nine states equally often, and negatives among them."""
 
     def __init__(self, simulations: Sequence[Simulation], recipe: Recipe, interpolation: str, split: str) -> None:
-        able = [s for s in simulations if s.split == split and not set(recipe.families).isdisjoint(families(s))]
-        self.by_state = {state: [s for s in able if s.state is state] for state in STATES}
+        self.by_state = {s: [x for x in simulations if x.state is s and x.split == split] for s in STATES}
         self.states = [s for s in STATES if self.by_state[s]]
         self.recipe, self.interpolation, self.key = recipe, interpolation, _SPLIT_KEYS[split]
 
@@ -59,11 +58,8 @@ class TrainingPictures(Dataset[tuple[Tensor, ...]]):
         if shows_texture:
             of_state = self.by_state[self.states[rng.integers(len(self.states))]]
             simulation = of_state[rng.integers(len(of_state))]
-            if self.recipe.family:
-                family, faults = Family(self.recipe.family), Faults.CLEAN
-            else:
-                family = random_family(simulation, rng)
-                faults = list(_FAULTS)[rng.choice(len(_FAULTS), p=list(_FAULTS.values()))]
+            family = random_family(simulation, rng)
+            faults = list(_FAULTS)[rng.choice(len(_FAULTS), p=list(_FAULTS.values()))]
             picture = draw(simulation, family, rng, faults=faults)
             state = STATES.index(simulation.state)
             seen_as = family.contrast

@@ -8,7 +8,6 @@ import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from napari_magtex.classify.drawing import Family
 from napari_magtex.errors import BadExperiment
 
 _NO_MATTER = ("learners", "threads", "workers", "calibration", "test")
@@ -36,8 +35,6 @@ class Recipe:
         features; decay of the moving average of the weights, which is what is kept.
     negatives
         Share of pictures that show no texture.
-    family
-        The one `drawing.Family` that is drawn, and as a program leaves it; empty: every one, with all faults.
     calibration, test
         Pictures drawn for calibration and for the test figures, for each style family.
     seed
@@ -64,7 +61,6 @@ class Recipe:
     drop: float = 0.1
     average: float = 0.995
     negatives: float = 0.14
-    family: str = ""
     calibration: int = 180
     test: int = 180
     seed: int = 1
@@ -93,14 +89,7 @@ class Recipe:
                 raise BadExperiment(f"{path}: unknown entry {key}; a recipe knows {', '.join(known)}")
             if not isinstance(value, (int, float) if known[key] is float else known[key]) or isinstance(value, bool):
                 raise BadExperiment(f"{path}: {key} must be of the kind {known[key].__name__}, not {value!r}")
-        if (family := given.get("family", "")) not in ("", *Family):
-            raise BadExperiment(f"{path}: no pictures are drawn as {family!r}, but as {', '.join(Family)}")
         return cls(**given)
-
-    @property
-    def families(self) -> tuple[Family, ...]:
-        """The styles that are drawn."""
-        return (Family(self.family),) if self.family else tuple(Family)
 
     @property
     def digest(self) -> str:

@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from napari_magtex.classify.calibration import Calibration, calibrate
 from napari_magtex.classify.data import Sample, TrainingPictures, batches, held_out
+from napari_magtex.classify.drawing import Family
 from napari_magtex.classify.evaluate import all_styles, figures, judge
 from napari_magtex.classify.learners import Learner, learners
 from napari_magtex.classify.negatives import HELD_BACK, HELD_BACK_PHOTOGRAPHS, TRAINING, TRAINING_PHOTOGRAPHS
@@ -276,7 +277,7 @@ def _calibrated(
     plain = Classifier(ready(network), card, Calibration())
     judged = [
         one
-        for family in recipe.families
+        for family in Family
         for one in judge(held_out(simulations, "validation", family, recipe.calibration, seed=recipe.seed), plain)
     ]
     calibration = calibrate(
