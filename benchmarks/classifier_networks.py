@@ -1,14 +1,15 @@
-"""The shipped backbone beside the eight that arXiv 2605.22125 compares, as it does: one drawing style, same pictures.
+"""The shipped backbone beside the eight that arXiv 2605.22125 compares: in one drawing style, on the same pictures.
 
     python benchmarks/classifier_networks.py --json FILE [--pictures 6500] [--epochs 2] [--size 96] [--only NAME ...]
     python benchmarks/classifier_networks.py --json FILE --no-train
 
-Each network learns from nothing, from the same pictures in the same order for as long: paper-style arrows of ground
-states, drawn once (each seen as a whole and in one close-up) and kept in the cache. It is judged on simulations of the
-test split, in that style and in arrows that it never saw. FILE gets a network's row as soon as it is there, and rows
-that are there are kept: what was stopped goes on with the next network. ``--no-train`` measures size and time alone.
-Times are of two threads of a CPU and views of 224 pixels, whatever is trained at: right where nothing else runs. Where
-that is faster a network learns in bfloat16: on a CPU with instructions for it the large ones do.
+Each network learns from nothing (the paper's from ImageNet's weights), from the same pictures in the same order for as
+long: paper-style arrows of ground states, drawn once (each seen as a whole and in one close-up) and kept in the cache. It
+is judged on simulations of the test split, in that style and in arrows that it never saw. FILE gets a network's row as
+soon as it is there, and rows that are there are kept: what was stopped goes on with the next network. ``--no-train``
+measures size and time alone. Times are of two threads of a CPU and views of 224 pixels, whatever is trained at: right
+where nothing else runs. Where that is faster a network learns in bfloat16: on a CPU with instructions for it the large
+ones do.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ SEED = 2
 THREADS = 2
 TIMED = 224  # side of a view in pixels, as the paper has it
 BATCHES = {1: 7, 32: 3}  # pictures at once, and how often that is timed
-BATCH = 32  # and AdamW, as the paper has them
+BATCH = 32  # as the paper has it; it took Adam, for up to 50 epochs
 LEARNING_RATE, WARMUP = 1e-3, 0.05
 JUDGED = 450  # test pictures in the paper's style, and as many in others
 

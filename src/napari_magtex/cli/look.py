@@ -41,7 +41,7 @@ def trained_for(card: Mapping[str, Any]) -> str:
         return "Kerr and MFM frames, skyrmions one by one"
     experiment = card.get("experiment")
     if experiment is None:
-        return "spin, Lorentz, Kerr and MFM pictures, nine states"
+        return "spin pictures, induction maps, Lorentz, Kerr and MFM frames, nine states"
     ranges = ", ".join(f"{key} {_range(value)}" for key, value in experiment["parameters"].items())
     return f"{card['contrast']} pictures at {experiment['conditions']['field_T']} T; {ranges}"
 

@@ -85,7 +85,7 @@ def cluster(address: str) -> Iterator[Workers]:
         from distributed import Client, KilledWorker
         from distributed.comm import CommClosedError
     except ModuleNotFoundError as error:
-        raise SchedulerUnavailable("a scheduler needs dask: pip install 'napari-magtex[cluster]'") from error
+        raise SchedulerUnavailable("a scheduler needs dask: pip install '.[cluster]' in a clone") from error
     try:
         client = Client(address, timeout=_ANSWER_WITHIN, set_as_default=False)
     except (OSError, ValueError) as error:

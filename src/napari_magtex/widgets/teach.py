@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari_magtex.segment.finetune import Adaptation
     from napari_magtex.segment.segmenter import Segmenter
 
-NO_NETWORK = "None is shipped yet: open one"
+NO_NETWORK = "None is here: open one"
 
 
 class TeachDock(LearningDock["Adaptation"]):
