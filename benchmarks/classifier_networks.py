@@ -4,9 +4,9 @@
     python benchmarks/classifier_networks.py --json FILE --no-train
 
 Each network learns from nothing (the paper's from ImageNet's weights), from the same pictures in the same order for as
-long: paper-style arrows of ground states, drawn once (each seen as a whole and in one close-up) and kept in the cache. It
-is judged on simulations of the test split, in that style and in arrows that it never saw. FILE gets a network's row as
-soon as it is there, and rows that are there are kept: what was stopped goes on with the next network. ``--no-train``
+long: paper-style arrows of ground states, drawn once (each seen as a whole and in one close-up) and kept in the cache.
+It is judged on simulations of the test split, in that style and in arrows that it never saw. FILE gets a network's row
+as soon as it is there, and rows that are there are kept: what was stopped goes on with the next network. ``--no-train``
 measures size and time alone. Times are of two threads of a CPU and views of 224 pixels, whatever is trained at: right
 where nothing else runs. Where that is faster a network learns in bfloat16: on a CPU with instructions for it the large
 ones do.

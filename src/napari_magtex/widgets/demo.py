@@ -37,7 +37,9 @@ WINDOW = (1600, 1000)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Open the demo; return 0, or 1 where a check failed."""
     parser = argparse.ArgumentParser(prog="python -m napari_magtex.widgets.demo", description=__doc__)
-    parser.add_argument("--out", type=Path, help="write screenshot.png, states and parameters as CSV and JSON there, and end")
+    parser.add_argument(
+        "--out", type=Path, help="write screenshot.png, states and parameters as CSV and JSON there, and end"
+    )
     parser.add_argument(
         "--check", action="store_true", help="compare with the sample's truth; exit code 1 if it differs"
     )
