@@ -130,10 +130,24 @@ def test_other_conditions_are_not_applicable(m, lorentz):
     frame = draw(m, 3.84e5, lorentz.experiment, dose=200)
     ready = trusting(lorentz)
     assert drain(estimate(frame, ready)).estimate.applicable
-    for meta in ({"defocus_um": 300.0}, {"voltage_kV": 80.0}, {"field_T": (0, 0, 0.5)}):
+    for meta in (
+        {"defocus_um": 180.0},
+        {"defocus_um": -200.0},
+        {"voltage_kV": 300.0},
+        {"field_T": (0, 0, 0.5)},
+        {"field_T": np.float64(0.5)},
+        {"field_mT": 100},
+        {"temperature_K": 100},
+    ):
         answer = drain(estimate(replace(frame, meta=meta), ready)).estimate
         assert not answer.applicable
-        assert "trained at" in answer.provenance.settings["doubts"][0]
+        (doubt,) = answer.provenance.settings["doubts"]
+        assert "trained at" in doubt
+        assert "np." not in doubt
+    for meta in ({"defocus_um": 195.0}, {"voltage_kV": 205.0}, {"field_mT": 190.0}, {"temperature_K": 4.0}):
+        assert drain(estimate(replace(frame, meta=meta), ready)).estimate.applicable
+    same = {"defocus_um": 254.76, "voltage_kV": 300.0}  # the same wavelength x defocus, so the same frame
+    assert drain(estimate(replace(frame, meta=same), ready)).estimate.applicable
 
 
 def test_maps_lie_where_their_windows_do(picture, spin):

@@ -14,6 +14,7 @@ from napari_magtex.compute import Progress
 from napari_magtex.errors import Unsuitable
 from napari_magtex.estimate.answer import Answer
 from napari_magtex.estimate.channels import Channels, box_of, channels, filled
+from napari_magtex.estimate.conditions import number_of, other_conditions
 from napari_magtex.estimate.estimator import DEFAULT_ESTIMATOR, RATIO, Estimator, log_ratio, ratio_sigma
 from napari_magtex.estimate.evaluate import PERIOD
 from napari_magtex.estimate.experiment import Experiment
@@ -28,7 +29,6 @@ __all__ = ["DEFAULT_ESTIMATOR", "DETERMINED_BELOW", "Estimation", "Estimator", "
 
 DETERMINED_BELOW = 0.6  # an interval's width over the range's: above it the picture says little that was not known
 _BAND = 16  # rows of windows at once
-_TOLERANCE = 0.25  # relative, of a condition that a picture names
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,8 @@ def estimate(
         No window of 32 cells fits into the region.
     """
     experiment = estimator.experiment
-    given = _given(_noted(picture, experiment) | dict(known or {}), experiment)
+    known = known or {}
+    given = _given(_noted(picture, experiment) | dict(known), experiment)
     seen = channels(picture, experiment)
     rows, columns = seen.inside.shape
     top, left, covered_rows, covered_columns = grid((rows, columns))
@@ -88,14 +89,14 @@ def estimate(
         if isinstance(step, Progress):
             yield step
         else:
-            yield Estimation(_told(estimator.answer(step, given), given, seen, picture, estimator), maps)
+            doubts = [*seen.doubts, *other_conditions(picture.meta, experiment, heat_is_told="T" in known)]
+            yield Estimation(_told(estimator.answer(step, given), given, seen, picture, estimator, doubts), maps)
 
 
 def _noted(picture: Picture, experiment: Experiment) -> dict[str, float]:
     """Return the temperature that a picture's file tells, where heat is among what an estimator knows."""
-    noted = picture.meta.get("temperature_K")
-    T = experiment.estimated.get("T")
-    return {"T": float(noted)} if T and isinstance(noted, int | float) and T.low <= noted <= T.high else {}
+    noted, T = number_of(picture.meta, "temperature_K"), experiment.estimated.get("T")
+    return {"T": noted} if T and noted is not None and T.low <= noted <= T.high else {}
 
 
 def _given(known: Mapping[str, float], experiment: Experiment) -> dict[str, float]:
@@ -113,13 +114,17 @@ def _given(known: Mapping[str, float], experiment: Experiment) -> dict[str, floa
 
 
 def _told(
-    answer: Answer, given: Mapping[str, float], seen: Channels, picture: Picture, estimator: Estimator
+    answer: Answer,
+    given: Mapping[str, float],
+    seen: Channels,
+    picture: Picture,
+    estimator: Estimator,
+    doubts: list[str],
 ) -> Estimate:
-    """Say what the picture determines, with intervals that hold."""
+    """Say what the picture determines, with intervals that hold; to the ``doubts`` those of the answer are added."""
     experiment, intervals = estimator.experiment, estimator.intervals
     side = math.sqrt(seen.inside.sum())
     boxed = _box(seen)
-    doubts = [*seen.doubts, *_other_conditions(picture, experiment)]
     if not estimator.familiar.knows(descriptor(boxed, estimator.contrast, cell=experiment.cell[1:])):
         doubts.append("the picture is not like those that the estimator was trained on")
     if answer.misfit is not None and not answer.by_torques:
@@ -200,25 +205,6 @@ def _box(seen: Channels) -> NDArray[np.float32]:
     """Cut the channels to the region's bounding box; outside the region they take the mean inside."""
     box = box_of(seen.inside)
     return filled(seen.values[:, *box], seen.inside[box])
-
-
-def _other_conditions(picture: Picture, experiment: Experiment) -> list[str]:
-    """Compare what a picture says of its making with what the estimator was trained for."""
-    doubts = []
-    settings = experiment.picture
-    optics = {"defocus_um": settings.defocus * 1e6, "voltage_kV": settings.voltage / 1e3}
-    for key, trained in optics.items() if settings.contrast is Contrast.LORENTZ else ():
-        given = picture.meta.get(key)
-        if isinstance(given, int | float) and abs(given - trained) > _TOLERANCE * abs(trained):
-            doubts.append(f"{key} is {given:g}, the estimator was trained at {trained:g}")
-    field = picture.meta.get("field_T")
-    if field is not None and np.shape(field) == (3,):
-        trained_field = np.array(experiment.conditions.field_T)
-        if np.linalg.norm(np.array(field) - trained_field) > _TOLERANCE * max(
-            float(np.linalg.norm(trained_field)), 0.01
-        ):
-            doubts.append(f"the field is {tuple(field)} T, the estimator was trained at {tuple(trained_field)} T")
-    return doubts
 
 
 def _maps(
