@@ -234,7 +234,7 @@ class TestEstimate:
         network, _ = json.loads((folder / "e.json").read_text())
         Ms = network["Ms"]
         assert (Ms["low"], Ms["value"], Ms["high"]) == pytest.approx((384e3,) * 3)
-        assert "0.384 (as told)" in out
+        assert "0.384 (known)" in out
         code, _, err = magtex("estimate", "helix.ovf", "--known", "Ms_MA_per_m=3")
         assert code == 1
         assert re.fullmatch(r"helix\.ovf: Ms_MA_per_m = 3 is not within .*\n", err)

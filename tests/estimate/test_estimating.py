@@ -99,10 +99,33 @@ def test_what_is_determined_has_an_interval_within_the_range_and_the_rest_the_ra
     assert (answer.A.low, answer.A.value, answer.A.high) == pytest.approx((6e-12, 8e-12, 10e-12))
 
 
+def test_what_lies_beyond_the_range_is_not_told_as_its_end(picture, spin):
+    ready = trusting(spin)
+    A = spin.experiment.parameters["A"]
+    narrow = replace(A, values=(A.low, 7.8e-12))  # the film has 8 pJ/m
+    low = replace(ready, experiment=replace(spin.experiment, parameters={**spin.experiment.parameters, "A": narrow}))
+    answer = drain(estimate(picture, low)).estimate
+    assert not answer.applicable
+    assert answer.provenance.settings["doubts"] == ["A lies beyond the estimator's range"]
+    assert not {"A", "D", "A_over_D"} & set(answer.determined)
+    assert (answer.A.low, answer.A.high) == (A.low, 7.8e-12)
+
+
+def test_of_one_temperature_long_waves_are_told_too(picture, spin):
+    conditions = replace(spin.experiment.conditions, temperature_K=1.0)  # spins tremble less than colours tell
+    warm = replace(trusting(spin), experiment=replace(spin.experiment, conditions=conditions))
+    answer = drain(estimate(picture, warm)).estimate
+    assert answer.T.value == 1.0
+    assert answer.A.value - answer.A_long.value == pytest.approx(1.38e-23 / (4 * 4e-9), rel=1e-3)
+    assert drain(estimate(picture, trusting(spin))).estimate.A_long is None  # at rest they see the A of the cells
+
+
 def test_the_sign_of_D_is_told_by_spins_and_not_by_electrons(m, picture, spin, lorentz):
     other = m * np.array([-1, -1, 1], np.float32)[:, None, None]
     assert drain(estimate(picture, trusting(spin))).estimate.D_sign == 1
     assert drain(estimate(draw(other, 3.84e5, spin.experiment), trusting(spin))).estimate.D_sign == -1
+    alone = replace(trusting(spin), misses=None)  # no torques are asked
+    assert drain(estimate(draw(other, 3.84e5, spin.experiment), alone)).estimate.D_sign == -1
     frame = draw(m, 3.84e5, lorentz.experiment, dose=200)
     assert drain(estimate(frame, trusting(lorentz))).estimate.D_sign == 0
 

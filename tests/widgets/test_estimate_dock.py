@@ -308,7 +308,7 @@ def test_a_check_is_made_at_the_heat_that_was_told(tiny_estimator) -> None:
 
 
 def test_what_was_told_and_what_goes_beside_the_columns_is_said() -> None:
-    told = estimate(Ms=Quantity(384e3, 384e3, 384e3, "A/m"), T=Quantity(265, 250, 280, "K"))
+    told = estimate(Ms=Quantity(384e3, 384e3, 384e3, "A/m"), known=("Ms",), T=Quantity(265, 250, 280, "K"))
     row = estimate_row(told)
-    assert row["Ms (kA/m)"] == "384\nas told"
+    assert row["Ms (kA/m)"] == "384\nknown"
     assert "T 265 K (250 to 280)" in row["Remark"]

@@ -37,10 +37,10 @@ def estimate_row(estimate: Estimate) -> list[str]:
     """Return the cells of `ESTIMATES`."""
 
     def cell(name: str, quantity: Quantity, unit: float) -> str:
-        if name not in estimate.determined:
-            return "not determined"
         value, low, high = (f"{number / unit:.3g}" for number in (quantity.value, quantity.low, quantity.high))
-        return f"{value} ({low} to {high})" if quantity.high > quantity.low else f"{value} (as told)"
+        if name in estimate.known:
+            return f"{value} (known)"
+        return f"{value} ({low} to {high})" if name in estimate.determined else "not determined"
 
     return [
         *_origin(estimate.provenance),

@@ -167,8 +167,9 @@ def _scores(answer: Answer, truth: NDArray[np.float64], experiment: Experiment, 
         if name != given
     }
     said, true_ratio = log_ratio(experiment, answer.value), log_ratio(experiment, truth)
-    if said is not None and true_ratio is not None:
-        errors[RATIO] = abs(said - true_ratio) / ratio_sigma(experiment, answer)
+    sigma = ratio_sigma(experiment, answer) if said is not None else 0.0
+    if said is not None and true_ratio is not None and sigma > 0:  # else what is known of the two fixes it
+        errors[RATIO] = abs(said - true_ratio) / sigma
     return errors
 
 

@@ -40,14 +40,15 @@ def estimate_row(estimate: Estimate, spread: Mapping[str, float] | None = None) 
     for name in COLUMNS:
         unit, scale = UNITS[name]
         quantity: Quantity = getattr(estimate, name)
-        row[f"{name} ({unit})"] = _cell(quantity, scale, name in estimate.determined, (spread or {}).get(name))
+        if name in estimate.known:
+            row[f"{name} ({unit})"] = f"{scale * quantity.value:.4g}\nknown"
+        else:
+            row[f"{name} ({unit})"] = _cell(quantity, scale, name in estimate.determined, (spread or {}).get(name))
     row["Remark"] = _remark(estimate)
     return row
 
 
 def _cell(quantity: Quantity, scale: float, determined: bool, spread: float | None) -> str:
-    if determined and quantity.low == quantity.high:
-        return f"{scale * quantity.value:.4g}\nas told"
     ends = (scale * quantity.low, scale * quantity.high)
     places = decimals(ends[1] - ends[0])
     value, low, high = (f"{number:.{places}f}" for number in (scale * quantity.value, *ends))
