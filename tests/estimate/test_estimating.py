@@ -13,7 +13,7 @@ from napari_magtex.estimate.answer import mesh_of
 from napari_magtex.estimate.calibration import Familiar, Intervals, conformal_quantile
 from napari_magtex.estimate.channels import channels
 from napari_magtex.estimate.drawing import draw
-from napari_magtex.estimate.evaluate import Seen, held_out_figures
+from napari_magtex.estimate.evaluate import Seen, held_out_figures, learn_misses
 from napari_magtex.estimate.predict import Estimator, estimate
 from napari_magtex.estimate.simulate import simulate_state
 from napari_magtex.estimate.spectrum import measure_period
@@ -288,8 +288,12 @@ def test_no_gradient_is_kept_after_an_answer(spin, picture):
 def test_films_without_a_texture_are_counted_and_have_no_errors(spin):
     m = np.zeros((2, 3, 48, 48), np.float32)
     m[:, 2] = 1
-    figures = held_out_figures(spin, Seen(m, m, np.full((2, 3), 8e-12), np.full((2, 2), 0.5)))
+    seen = Seen(m, m, np.full((2, 3), 8e-12), np.full((2, 2), 0.5))
+    figures = drain(held_out_figures(spin, seen))
     assert (figures["films"], figures["uniform"], figures["parameters"]) == (2, 2, {})
+    with pytest.raises(StopIteration) as said:
+        next(learn_misses(spin.experiment, seen))
+    assert said.value.value is None  # torques of what is uniform tell nothing
 
 
 @pytest.mark.parametrize("contrast", ["spin", "lorentz"])
