@@ -182,6 +182,15 @@ class Estimate:
     known: tuple[str, ...] = ()
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why it is not applicable."""
+        if self.applicable:
+            return ()
+        if self.residual is not None:
+            return (f"not at rest: {self.residual:.0%} of the torques are left",)
+        return tuple(self.provenance.settings.get("doubts", ())) or ("not the estimator's experiment",)
+
+    @property
     def asides(self) -> tuple[str, ...]:
         """What was told beside the columns of a table, each with its interval."""
         told = (

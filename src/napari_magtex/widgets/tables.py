@@ -65,9 +65,8 @@ def decimals(width: float) -> int:
 
 def _remark(estimate: Estimate) -> str:
     remarks = []
-    if not estimate.applicable:
-        doubts = estimate.provenance.settings.get("doubts") or ["unlike what the estimator was trained on"]
-        remarks.append(f"{NOT_APPLICABLE}: " + "; ".join(doubts))
+    if estimate.doubts:
+        remarks.append(f"{NOT_APPLICABLE}: " + "; ".join(estimate.doubts))
     if "D" in estimate.determined:
         remarks.append({1: "D > 0", -1: "D < 0", 0: "|D|: its sign is not determined"}[estimate.D_sign])
     remarks += estimate.asides
