@@ -13,7 +13,7 @@ from napari_magtex.estimate.answer import mesh_of
 from napari_magtex.estimate.calibration import Familiar, Intervals, conformal_quantile
 from napari_magtex.estimate.channels import channels
 from napari_magtex.estimate.drawing import draw
-from napari_magtex.estimate.evaluate import Seen, held_out_figures, learn_misses
+from napari_magtex.estimate.evaluate import Seen, has_texture, held_out_figures, learn_misses
 from napari_magtex.estimate.predict import Estimator, estimate
 from napari_magtex.estimate.simulate import simulate_state
 from napari_magtex.estimate.spectrum import measure_period
@@ -294,6 +294,14 @@ def test_films_without_a_texture_are_counted_and_have_no_errors(spin):
     with pytest.raises(StopIteration) as said:
         next(learn_misses(spin.experiment, seen))
     assert said.value.value is None  # torques of what is uniform tell nothing
+
+
+def test_a_texture_of_few_cells_is_no_heat(experiment_with):
+    angle = 2 * np.pi * np.arange(48) / 5
+    m = np.stack([0 * angle, np.sin(angle), np.cos(angle)])[:, None].repeat(48, axis=1).astype(np.float32)
+    short = {"film": {"allow_coarse": True}, "parameters": {"D_mJ_per_m2": {"low": 4.0, "high": 8.0}}}
+    assert has_texture(m, experiment_with(**short))
+    assert not has_texture(m, experiment_with())  # no film of its ranges winds so
 
 
 @pytest.mark.parametrize("contrast", ["spin", "lorentz"])

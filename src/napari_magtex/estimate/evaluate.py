@@ -25,6 +25,7 @@ CROPS = 3  # of every film, for every side
 PERIOD = "period"
 CALIBRATING = "calibrating"  # what is being done, said with every film
 _HEAT_BLUR = 2.0  # cells, over which the variance of m is ...
+_OF_HELIX = 0.385  # of the shortest helix, which a wider blur would take for heat
 _HEAT_LEFT = 0.02  # ... less than this where nothing winds, as training films of up to 300 K were judged
 _USUAL, _MARGIN = 0.99, 2.0  # of misfits of films of the kind, and how much larger those of others must be
 _FILMS_FOR_MISSES = 400  # some equations each: more change nothing
@@ -48,9 +49,10 @@ class Seen:
         return Seen(self.values[rows], self.m[rows], self.constants[rows], self.unit[rows])
 
 
-def has_texture(m: NDArray[np.float32]) -> bool:
+def has_texture(m: NDArray[np.float32], experiment: Experiment) -> bool:
     """Tell whether a film m (3, ny, nx) is more than uniform once its heat is averaged out."""
-    smooth = gaussian_filter(m, (0, _HEAT_BLUR, _HEAT_BLUR), mode="wrap")
+    blur = min(_HEAT_BLUR, _OF_HELIX * experiment.period_range()[0] / max(experiment.film.cell))
+    smooth = gaussian_filter(m, (0, blur, blur), mode="wrap")
     return float(smooth.var(axis=(1, 2), dtype=np.float64).sum()) > _HEAT_LEFT
 
 
@@ -90,7 +92,7 @@ def learn_misses(experiment: Experiment, seen: Seen) -> Generator[Progress, None
     if experiment.picture.contrast is not Contrast.SPIN:
         return None
     mesh, sides = mesh_of(experiment), sides_of(experiment)
-    textured = [i for i, m in enumerate(seen.m) if has_texture(m)][:_FILMS_FOR_MISSES]
+    textured = [i for i, m in enumerate(seen.m) if has_texture(m, experiment)][:_FILMS_FOR_MISSES]
     if not textured:
         return None
     equations = []
@@ -211,7 +213,7 @@ def held_out_figures(
         yield Progress(len(answers), len(seen.unit), "testing")
         answers.append(estimator.answer(evidence, given))
     value, sigma = (np.stack([getattr(answer, what) for answer in answers]) for what in ("value", "sigma"))
-    textured = np.array([has_texture(m) for m in seen.m])
+    textured = np.array([has_texture(m, experiment) for m in seen.m])
     side = float(np.sqrt(np.prod(seen.values.shape[2:])))
     figures: dict[str, Any] = {"films": len(seen.unit), "uniform": int((~textured).sum()), "parameters": {}}
     for i, (name, p) in enumerate(experiment.estimated.items()):

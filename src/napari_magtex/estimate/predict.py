@@ -251,8 +251,7 @@ def _period(
     """Measure the period in metres; where no ring stands out, give the helices of the ranges."""
     measured = measure_period(values, cell=cell, noisy=estimator.contrast is not Contrast.SPIN)
     if not measured.found:
-        shortest, longest = estimator.experiment.period_range()
-        return Quantity((shortest + longest) / 2, shortest, longest, "m"), False
+        return estimator.experiment.period_prior(), False
     k = 1 / measured.value
     half = estimator.intervals.half_width(PERIOD, 1 / measured.low - k, side)
     return Quantity(1 / k, 1 / (k + half), 1 / max(k - half, k / 10), "m"), True
