@@ -145,7 +145,7 @@ def _told(
         )
     trusted = not doubts and not is_uniform(boxed, estimator.contrast)
     spans = _spans(answer, given, estimator, side) if trusted else {}
-    outside = {name for name, (centre, half) in spans.items() if abs(centre - 0.5) > 0.5 + half}
+    outside = [name for name, (centre, half) in spans.items() if abs(centre - 0.5) > 0.5 + half]
     for name in outside:
         if spans[name][0] > 1 or experiment.parameters[name].low != 0:  # nothing lies below 0
             doubts.append(f"{name} lies beyond the estimator's range")
