@@ -169,7 +169,7 @@ def _together(parts: list[Seen]) -> Seen:
 
 
 def _row(what: str, estimator: Estimator, seen: Seen, known: dict[str, float] | None = None) -> Figures:
-    return {"what": what, "figures": held_out_figures(estimator, seen, known)}
+    return {"what": what, "figures": drain(held_out_figures(estimator, seen, known))}
 
 
 def markdown(figures: Figures) -> str:

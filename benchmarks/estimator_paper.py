@@ -100,7 +100,8 @@ def judged(design: Design, tests: Sequence[str]) -> Iterator[Figures]:
         for test in tests:
             seen = films_seen(design.experiment(design.tests[test]), estimator)
             for name, one in variants.items():
-                yield {"what": name, "test": test, "figures": held_out_figures(one, seen), **estimator.card["training"]}
+                figures = drain(held_out_figures(one, seen))
+                yield {"what": name, "test": test, "figures": figures, **estimator.card["training"]}
 
 
 def trained(experiment: Experiment) -> Estimator:

@@ -234,7 +234,7 @@ class TestEstimate:
         network, _ = json.loads((folder / "e.json").read_text())
         Ms = network["Ms"]
         assert (Ms["low"], Ms["value"], Ms["high"]) == pytest.approx((384e3,) * 3)
-        assert "0.384 (as told)" in out
+        assert "0.384 (known)" in out
         code, _, err = magtex("estimate", "helix.ovf", "--known", "Ms_MA_per_m=3")
         assert code == 1
         assert re.fullmatch(r"helix\.ovf: Ms_MA_per_m = 3 is not within .*\n", err)
@@ -347,6 +347,13 @@ def test_info_tells_what_files_hold_and_which_it_cannot_read(folder, magtex):
     assert err.startswith("broken.ovf: ")
 
 
+def test_a_map_that_cannot_be_written_is_told_in_a_line(folder, magtex):
+    (folder / "maps" / "helix_f0_map_A.tif").mkdir(parents=True)
+    code, _, err = magtex("estimate", "helix.ovf", "--maps", "maps")
+    assert code == 1
+    assert re.fullmatch(r"helix\.ovf: maps/helix_f0_map_A\.tif cannot be written \(Is a directory\)\n", err)
+
+
 def test_models_lists_the_shipped_networks(magtex):
     code, out, _ = magtex("models")
     assert code == 0
@@ -357,6 +364,11 @@ def test_training_says_which_experiment_it_cannot_use(folder, magtex):
     code, _, err = magtex("train", "estimator", "one.toml", "--out", "e.safetensors")
     assert code == 1
     assert err.startswith("one.toml: ")
+    coarse = (folder / "one.toml").read_text().replace("[film]", "[film]\nthickness_nm = 40")
+    (folder / "thick.toml").write_text(coarse)
+    warning, error = magtex("train", "estimator", "thick.toml", "--out", "e.safetensors")[2].splitlines()
+    assert warning.startswith("warning: the film is 40 nm thick")
+    assert error.startswith("thick.toml: ")
     code, _, err = magtex("train", "classifier", "nowhere.toml", "--out", "c.safetensors")
     assert code == 1
     assert err.startswith("nowhere.toml: ")

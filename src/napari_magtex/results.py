@@ -158,10 +158,11 @@ class Estimate:
     """A, D, Ms and the period of a region.
 
     ``determined`` names what the picture fixes; a quantity that is not in it has its prior's midpoint and range.
+    ``known`` names what was told, or was no question: those have no interval.
     ``D_sign`` is +1, -1 or 0 (not determined). ``residual`` belongs to the torque balance alone. ``Ku`` and ``Di``
     (interfacial DMI beside a bulk D, with its sign) are there where they were estimated too; ``T`` where the picture,
     or who knew it, told the heat, and with it ``A_long``: A is that of the film's cells, and waves much longer than a
-    cell are softened by the heat of short ones. Of these the record has ``Ku`` and ``Di``.
+    cell are softened by the heat of short ones. Of these the record has ``Ku`` and ``Di``, and of ``known`` nothing.
     """
 
     provenance: Provenance
@@ -178,6 +179,16 @@ class Estimate:
     Di: Quantity | None = None
     T: Quantity | None = None
     A_long: Quantity | None = None
+    known: tuple[str, ...] = ()
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why it is not applicable."""
+        if self.applicable:
+            return ()
+        if self.residual is not None:
+            return (f"not at rest: {self.residual:.0%} of the torques are left",)
+        return tuple(self.provenance.settings.get("doubts", ())) or ("not the estimator's experiment",)
 
     @property
     def asides(self) -> tuple[str, ...]:

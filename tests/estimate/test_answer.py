@@ -71,6 +71,18 @@ def test_the_mirror_image_has_the_same_constants_and_the_other_sign(experiment, 
     np.testing.assert_allclose(there.value, here.value)
 
 
+def test_where_either_sign_balances_as_well_none_is_told(experiment, equations, misses) -> None:
+    guess = Answer(("A", "D", "Ms"), np.array([0.2, 0.8, 0.3]), 0.3**2 * np.eye(3))
+    without = Equations(equations.rows * [1, 0, 1, 1, 1], equations.cells)
+    assert guess.balanced(without, misses, experiment).D_sign == 0
+
+
+def test_a_D_that_is_known_may_be_negative(experiment_with, equations, misses) -> None:
+    known = experiment_with(parameters=RANGES | {"D_mJ_per_m2": -1.6})
+    guess = Answer(("A", "Ms"), np.array([0.2, 0.3]), 0.3**2 * np.eye(2))
+    assert guess.balanced(equations, misses, known).D_sign == 1
+
+
 def test_a_constant_that_is_known_stays_and_helps(experiment, equations, misses) -> None:
     guess = Answer(("A", "D", "Ms"), np.array([0.2, 0.8, 0.3]), 0.3**2 * np.eye(3))
     Ms = units(experiment)[2]

@@ -88,6 +88,17 @@ def test_maps_of_mz_alone_and_unknown_colours_raise_doubts(experiment_with):
     assert "no spin colour map" in channels(odd, experiment_with()).doubts[0]
 
 
+def test_greys_of_spins_are_the_same_on_every_scale(experiment_with):
+    mz = helix()[..., 2].astype(np.float32)
+    greys = [mz, (mz + 1) / 2, 255 * (mz + 1) / 2, 65535 * (mz + 1) / 2]
+    for seen in (channels(Picture(grey, Contrast.SPIN, (4 * NM,) * 2), experiment_with()) for grey in greys):
+        assert np.abs(seen.values[2] - mz).max() < 0.01
+        assert seen.doubts == ("the colour map grey shows m_z alone",)
+    for wrong in (3 * mz, 255 * mz, 1e6 * (mz + 1)):
+        with pytest.raises(Unsuitable, match="the greys of spins go from"):
+            channels(Picture(wrong, Contrast.SPIN, (4 * NM,) * 2), experiment_with())
+
+
 @pytest.mark.parametrize("colour_map", [ColourMap.BLUE_RED, ColourMap.RAINBOW, ColourMap.GREY])
 def test_colours_are_recognised_whatever_lies_outside_a_region(experiment_with, colour_map):
     rgb = spin_to_rgb(helix((192, 192)), colour_map)

@@ -152,6 +152,19 @@ def test_lorentz_frames_have_the_dose_and_no_count(experiment_with):
     assert rough == pytest.approx(1 / np.sqrt(50), rel=0.15)
 
 
+def test_the_spectrum_of_an_outline_is_that_of_what_it_holds(experiment_with, monkeypatch):
+    monkeypatch.setattr(module, "LARGEST", 40)  # the film does not matter here
+    picture = drawn(helix((96, 96), period=12.0))
+    y, x = np.mgrid[:96, :96]
+    outlines = (None, (y - 48) ** 2 + (x - 48) ** 2 < 44**2, abs(y - x) < 30)
+    powers = []
+    for outline in outlines:
+        part = picture.crop(Region(0, 0, 96, 96, outline))
+        found = drain(compare(part, experiment_with(**HELIX), exactly(), device="cpu"))
+        powers.append(float((found.wave_number * found.measured_power).sum()))
+    assert powers[1:] == pytest.approx(powers[:1] * 2, rel=0.05)
+
+
 def test_films_that_do_not_settle_and_guesses_are_said(experiment_with, monkeypatch):
     monkeypatch.setattr(films, "_MAX_STEPS", 10)
     experiment = experiment_with(film={"demag": False}, conditions={"field_T": 0})

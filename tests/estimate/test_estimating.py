@@ -13,7 +13,7 @@ from napari_magtex.estimate.answer import mesh_of
 from napari_magtex.estimate.calibration import Familiar, Intervals, conformal_quantile
 from napari_magtex.estimate.channels import channels
 from napari_magtex.estimate.drawing import draw
-from napari_magtex.estimate.evaluate import Seen, held_out_figures
+from napari_magtex.estimate.evaluate import Seen, has_texture, held_out_figures, learn_misses
 from napari_magtex.estimate.predict import Estimator, estimate
 from napari_magtex.estimate.simulate import simulate_state
 from napari_magtex.estimate.spectrum import measure_period
@@ -99,10 +99,42 @@ def test_what_is_determined_has_an_interval_within_the_range_and_the_rest_the_ra
     assert (answer.A.low, answer.A.value, answer.A.high) == pytest.approx((6e-12, 8e-12, 10e-12))
 
 
+def test_what_lies_beyond_the_range_is_not_told_as_its_end(picture, spin):
+    ready = trusting(spin)
+    A = spin.experiment.parameters["A"]
+    narrow = replace(A, values=(A.low, 7.8e-12))  # the film has 8 pJ/m
+    low = replace(ready, experiment=replace(spin.experiment, parameters={**spin.experiment.parameters, "A": narrow}))
+    answer = drain(estimate(picture, low)).estimate
+    assert not answer.applicable
+    assert answer.provenance.settings["doubts"] == ["A lies beyond the estimator's range"]
+    assert not {"A", "D", "A_over_D"} & set(answer.determined)
+    assert (answer.A.low, answer.A.high) == (A.low, 7.8e-12)
+
+
+def test_what_chance_puts_past_an_end_is_told_as_near_it(picture, spin):
+    ready = trusting(spin)
+    narrow = replace(spin.experiment.parameters["A"], values=(6e-12, 7.98e-12))  # the film has 8 pJ/m
+    near = replace(ready, experiment=replace(spin.experiment, parameters={**spin.experiment.parameters, "A": narrow}))
+    answer = drain(estimate(picture, near)).estimate
+    assert answer.applicable
+    assert 7.9e-12 < answer.A.low < answer.A.value == pytest.approx(7.98e-12) == answer.A.high
+
+
+def test_of_one_temperature_long_waves_are_told_too(picture, spin):
+    conditions = replace(spin.experiment.conditions, temperature_K=1.0)  # spins tremble less than colours tell
+    warm = replace(trusting(spin), experiment=replace(spin.experiment, conditions=conditions))
+    answer = drain(estimate(picture, warm)).estimate
+    assert answer.T.value == 1.0
+    assert answer.A.value - answer.A_long.value == pytest.approx(1.38e-23 / (4 * 4e-9), rel=1e-3)
+    assert drain(estimate(picture, trusting(spin))).estimate.A_long is None  # at rest they see the A of the cells
+
+
 def test_the_sign_of_D_is_told_by_spins_and_not_by_electrons(m, picture, spin, lorentz):
     other = m * np.array([-1, -1, 1], np.float32)[:, None, None]
     assert drain(estimate(picture, trusting(spin))).estimate.D_sign == 1
     assert drain(estimate(draw(other, 3.84e5, spin.experiment), trusting(spin))).estimate.D_sign == -1
+    alone = replace(trusting(spin), misses=None)  # no torques are asked
+    assert drain(estimate(draw(other, 3.84e5, spin.experiment), alone)).estimate.D_sign == -1
     frame = draw(m, 3.84e5, lorentz.experiment, dose=200)
     assert drain(estimate(frame, trusting(lorentz))).estimate.D_sign == 0
 
@@ -130,10 +162,24 @@ def test_other_conditions_are_not_applicable(m, lorentz):
     frame = draw(m, 3.84e5, lorentz.experiment, dose=200)
     ready = trusting(lorentz)
     assert drain(estimate(frame, ready)).estimate.applicable
-    for meta in ({"defocus_um": 300.0}, {"voltage_kV": 80.0}, {"field_T": (0, 0, 0.5)}):
+    for meta in (
+        {"defocus_um": 180.0},
+        {"defocus_um": -200.0},
+        {"voltage_kV": 300.0},
+        {"field_T": (0, 0, 0.5)},
+        {"field_T": np.float64(0.5)},
+        {"field_mT": 100},
+        {"temperature_K": 100},
+    ):
         answer = drain(estimate(replace(frame, meta=meta), ready)).estimate
         assert not answer.applicable
-        assert "trained at" in answer.provenance.settings["doubts"][0]
+        (doubt,) = answer.provenance.settings["doubts"]
+        assert "trained at" in doubt
+        assert "np." not in doubt
+    for meta in ({"defocus_um": 195.0}, {"voltage_kV": 205.0}, {"field_mT": 190.0}, {"temperature_K": 4.0}):
+        assert drain(estimate(replace(frame, meta=meta), ready)).estimate.applicable
+    same = {"defocus_um": 254.76, "voltage_kV": 300.0}  # the same wavelength x defocus, so the same frame
+    assert drain(estimate(replace(frame, meta=same), ready)).estimate.applicable
 
 
 def test_maps_lie_where_their_windows_do(picture, spin):
@@ -251,8 +297,20 @@ def test_no_gradient_is_kept_after_an_answer(spin, picture):
 def test_films_without_a_texture_are_counted_and_have_no_errors(spin):
     m = np.zeros((2, 3, 48, 48), np.float32)
     m[:, 2] = 1
-    figures = held_out_figures(spin, Seen(m, m, np.full((2, 3), 8e-12), np.full((2, 2), 0.5)))
+    seen = Seen(m, m, np.full((2, 3), 8e-12), np.full((2, 2), 0.5))
+    figures = drain(held_out_figures(spin, seen))
     assert (figures["films"], figures["uniform"], figures["parameters"]) == (2, 2, {})
+    with pytest.raises(StopIteration) as said:
+        next(learn_misses(spin.experiment, seen))
+    assert said.value.value is None  # torques of what is uniform tell nothing
+
+
+def test_a_texture_of_few_cells_is_no_heat(experiment_with):
+    angle = 2 * np.pi * np.arange(48) / 5
+    m = np.stack([0 * angle, np.sin(angle), np.cos(angle)])[:, None].repeat(48, axis=1).astype(np.float32)
+    short = {"film": {"allow_coarse": True}, "parameters": {"D_mJ_per_m2": {"low": 4.0, "high": 8.0}}}
+    assert has_texture(m, experiment_with(**short))
+    assert not has_texture(m, experiment_with())  # no film of its ranges winds so
 
 
 @pytest.mark.parametrize("contrast", ["spin", "lorentz"])

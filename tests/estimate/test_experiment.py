@@ -137,3 +137,13 @@ def test_reading_warns_of_nothing(tables_with):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Experiment.from_dict(tables_with())
+
+
+def test_before_a_picture_a_period_is_that_of_helices_and_no_longer_than_the_film(experiment_with):
+    prior = experiment_with().period_prior()
+    assert (prior.low, prior.high) == pytest.approx(experiment_with().period_range())
+    assert experiment_with(parameters={"D_mJ_per_m2": {"low": 0, "high": 2.4}}).period_prior().high == pytest.approx(
+        192e-9
+    )
+    none = experiment_with(parameters={"D_mJ_per_m2": 0}).period_prior()
+    assert (none.low, none.high) == pytest.approx((8e-9, 192e-9))  # two cells, the film

@@ -66,6 +66,10 @@ def test_the_temperature_may_be_typed_or_noted_in_the_picture(picture, hot):
 def test_what_no_training_film_had_cannot_be_known(picture, hot):
     with pytest.raises(Unsuitable, match=r"A_pJ_per_m = 20 is not within .* A_pJ_per_m 6 to 10"):
         told(picture, hot, A=20e-12)
-    with pytest.raises(Unsuitable, match=r"Ms_MA_per_m = 0.4 is not within"):
+    with pytest.raises(Unsuitable, match=r"Ms_MA_per_m = 0.4 is not what the estimator takes as known: 0.384"):
         told(picture, hot, Ms=0.4e6)  # it is one number in this experiment
-    assert told(noting(picture, 900.0), hot).T != 900  # a note is no order
+    noted = told(noting(picture, 900.0), hot)
+    assert noted.T != 900  # a note is no order
+    said = "the temperature is 900 K, the estimator was trained at 0 to 300 K"
+    assert said in noted.provenance.settings["doubts"]
+    assert said not in told(noting(picture, 900.0), hot, T=0.0).provenance.settings["doubts"]  # who says so knows

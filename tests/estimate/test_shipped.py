@@ -1,5 +1,7 @@
 """The shipped estimators on films that no estimator saw: simulated here, by other seeds and constants."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,17 @@ def test_maps_vary_about_the_answer(estimator, films):
         quantity = getattr(found.estimate, name)
         assert 0 < values.std() < 0.5 * quantity.value
         assert quantity.value == pytest.approx(values.mean(), rel=0.25)
+
+
+def test_a_frame_at_another_defocus_is_not_applicable(films):
+    lorentz = Estimator.load("fege-lorentz", device="cpu")
+    for defocus, applicable in ((500e-6, True), (400e-6, False)):
+        taken = replace(lorentz.experiment, picture=replace(lorentz.experiment.picture, defocus=defocus))
+        answer = drain(estimate(draw(films[0], 0.384e6, taken, dose=2000), lorentz)).estimate
+        assert answer.applicable == applicable
+        assert ("Ms" in answer.determined) == applicable
+    (doubt,) = answer.provenance.settings["doubts"]
+    assert doubt == "the defocus is 400 um and 200 kV, the estimator was trained at 500 um and 200 kV"
 
 
 @pytest.mark.parametrize("pixel_nm", [1.5, 3.0, 5.0])

@@ -11,7 +11,14 @@ from napari_magtex.estimate import simulate
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.films import FIGURES, film_of
 from napari_magtex.estimate.sets import Split, parameter_sets
-from napari_magtex.estimate.simulate import Films, films_folder, films_kept, simulate_films, simulate_state
+from napari_magtex.estimate.simulate import (
+    Films,
+    _likely_uniform,
+    films_folder,
+    films_kept,
+    simulate_films,
+    simulate_state,
+)
 
 
 @pytest.fixture
@@ -192,12 +199,20 @@ def test_ranges_without_a_texture_are_refused_after_eight_films(experiment_with,
     [
         ({"conditions": {"field_T": [0, 0, 2]}}, r"2000 mT, and from D\^2/\(2 A Ms\) = 1250 mT on nothing winds"),
         ({"parameters": {"D_mJ_per_m2": {"low": 0.1, "high": 0.3}}}, "helix, 251 nm, is longer than the film, 160 nm"),
+        ({"parameters": {"D_mJ_per_m2": 0}}, "there is no DMI, .* lower the field or Ku"),
     ],
 )
 def test_what_to_change_is_said(experiment_with, own_cache, winding_above, sections, advice):
     winding_above(1.0)
     with pytest.raises(BadExperiment, match=advice):
         drain(simulate_films(experiment_with(film={"shape": [40, 40]}, **sections), device="cpu"))
+
+
+def test_interfacial_dmi_winds_too(experiment_with):
+    e = experiment_with(parameters={"Di_mJ_per_m2": {"low": -1, "high": 1}})
+    key = _likely_uniform(e)
+    strong, weak = (np.array([[8e-12, 1.6e-3, 0.384e6, Di]]) for Di in (-1e-3, 0.0))
+    assert key(strong) < key(weak)
 
 
 def test_in_heat_films_are_tried_cold_before_any_is_heated(experiment_with, own_cache, winding_above):

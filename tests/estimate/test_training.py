@@ -110,6 +110,18 @@ def test_a_run_cancelled_among_the_films_and_in_training_ends_as_one_that_was_no
     assert stopped.intervals.quantiles.keys() == whole.intervals.quantiles.keys()
 
 
+def test_a_run_may_be_cancelled_between_the_films_of_its_calibration(experiment_with, same_cache, tmp_path):
+    work = train_estimator(experiment_with(), tmp_path / "e.safetensors", device="cpu")
+    said = [step.what for step in work if isinstance(step, Progress)]
+    assert said.count("drawing pictures") == 3  # for each split
+    assert said.count("calibrating") >= 8 + 2 * 10  # the films of the misses, and those of the intervals for each side
+    assert said.count("testing") == 2
+    work = train_estimator(experiment_with(), tmp_path / "cancelled.safetensors", device="cpu")
+    next(step for step in work if isinstance(step, Progress) and step.what == "calibrating" and step.done)
+    work.close()
+    assert not (tmp_path / "cancelled.safetensors").exists()
+
+
 def test_a_full_disk_in_training_says_what_is_kept(experiment_with, same_cache, tmp_path, monkeypatch):
     monkeypatch.setattr("napari_magtex.estimate.train._SAVE_EVERY", 1)
     e = experiment_with(training={"steps": 3}, start={"seed": 1}, hysteresis={"steps": 11})
@@ -218,6 +230,7 @@ def test_lorentz_films_are_drawn_with_the_experiments_optics(experiment_with):
     [
         ({"parameters": {"A_pJ_per_m": 8, "D_mJ_per_m2": 2}}, "every constant is a number"),
         ({"picture": {"contrast": "mfm"}}, "spin, wheel, lorentz, kerr"),
+        ({"picture": {"contrast": "spin", "colour_map": "grey"}}, "grey shows m_z alone.*kerr"),
     ],
 )
 def test_what_cannot_be_trained_is_said_before_anything_is_computed(experiment_with, tmp_path, sections, words):

@@ -307,8 +307,13 @@ def test_a_check_is_made_at_the_heat_that_was_told(tiny_estimator) -> None:
         assert "T" not in row.conditions.parameters
 
 
+def test_a_texture_that_is_not_at_rest_is_told_so() -> None:
+    row = estimate_row(estimate(method="torque_balance", applicable=False, residual=0.3))
+    assert "not applicable: not at rest: 30% of the torques are left" in row["Remark"].replace("\n", " ")
+
+
 def test_what_was_told_and_what_goes_beside_the_columns_is_said() -> None:
-    told = estimate(Ms=Quantity(384e3, 384e3, 384e3, "A/m"), T=Quantity(265, 250, 280, "K"))
+    told = estimate(Ms=Quantity(384e3, 384e3, 384e3, "A/m"), known=("Ms",), T=Quantity(265, 250, 280, "K"))
     row = estimate_row(told)
-    assert row["Ms (kA/m)"] == "384\nas told"
+    assert row["Ms (kA/m)"] == "384\nknown"
     assert "T 265 K (250 to 280)" in row["Remark"]

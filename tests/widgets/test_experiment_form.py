@@ -144,6 +144,14 @@ def test_a_layer_fills_in_what_it_knows(form) -> None:
     assert form.experiment().conditions.temperature_K == 77
 
 
+def test_another_layer_begins_from_the_start_again(form) -> None:
+    start = form.experiment()
+    for meta in ({"contrast": "lorentz", "defocus_um": 800.0, "field_mT": 250, "temperature_K": 77.0}, {}):
+        form.take_from(Image(np.zeros((50, 50)), metadata={METADATA_KEY: meta}))
+        assert (form.experiment() == start) == (not meta)
+        assert form.experiment().conditions.field_T == ((0, 0, 0.25) if meta else (0, 0, 0.18))
+
+
 def test_of_a_stack_the_frame_tells_its_own_field_and_temperature(form) -> None:
     meta = {"field_T": [0.1, 0.2, 0.3], "temperature_K": (50, 100, 150), "voltage_kV": [200.0, 300.0]}
     form.take_from(Image(np.zeros((3, 40, 40)), metadata={METADATA_KEY: meta}), 1)

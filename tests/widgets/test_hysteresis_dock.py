@@ -90,6 +90,19 @@ def test_the_form_is_that_of_the_experiments_file_and_changes_it(dock, qtbot) ->
     assert dock.taken_of.hysteresis.steps == 10
 
 
+def test_the_film_of_an_experiment_of_many_temperatures_is_taken_at_one(dock, qtbot, tmp_path) -> None:
+    path = tmp_path / "warm.toml"
+    path.write_text(MAGNET.replace("Ku_kJ_per_m3 = 400", "Ku_kJ_per_m3 = 800\nT_K = {low = 0, high = 300}"))
+    dock.constants.open(path)
+    assert dock.temperature.value == 0
+    dock.constants.boxes["Ms"].setValue(600)
+    run(dock, qtbot)
+    assert dock.taken_of.temperature.values == (0.0,)
+    assert "domain walls stick to the mesh" in dock.notes.text()
+    dock.temperature.value = 5.0
+    dock.prepare()  # any other is possible too
+
+
 @pytest.mark.parametrize(
     ("key", "typed", "said"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 
+from napari_magtex.compute import Progress
 from napari_magtex.contributions import METADATA_KEY
+from napari_magtex.errors import BadRegion
 from napari_magtex.estimate import forecast, simulate, train
 from napari_magtex.estimate.estimator import Estimator
 from napari_magtex.estimate.experiment import Experiment
@@ -108,6 +112,42 @@ def test_an_experiment_becomes_an_estimator_that_the_other_dock_offers(dock, qtb
     assert (own.shape, said) == ((3, 40, 40), "yours")
     assert all(tile[0].shape == (3, 40, 40) for tile in dock.films._tiles)
     assert dock.path() == networks_folder() / "my-estimator-2.safetensors"  # nothing is overwritten
+
+
+def test_training_begins_only_when_no_films_are_timed_any_more(dock, qtbot, monkeypatch) -> None:
+    timed, begun = threading.Event(), list[bool]()
+
+    def cell_seconds(*_: Any) -> float:
+        assert timed.wait(30)
+        return 1e-6
+
+    def train_estimator(*_: Any, **__: Any) -> Iterator[Any]:
+        begun.append(dock.clock.running)
+        yield Progress(1, 1)
+
+    monkeypatch.setattr(forecast, "_cell_seconds", cell_seconds)
+    monkeypatch.setattr(train, "train_estimator", train_estimator)
+    with_experiment(dock)
+    qtbot.waitUntil(lambda: dock.clock.running, timeout=30_000)
+    dock.runner.button.click()
+    qtbot.waitUntil(lambda: "waiting" in dock.runner.progress.format(), timeout=30_000)
+    assert begun == []
+    timed.set()
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=30_000)
+    assert begun == [False]
+
+
+def test_a_region_that_is_refused_leaves_what_was_shown(dock, monkeypatch) -> None:
+    with_experiment(dock)
+    dock.said.setText("trained before")
+
+    def refuse() -> None:
+        raise BadRegion("no area")
+
+    monkeypatch.setattr(dock, "_picture", refuse)
+    with pytest.raises(BadRegion):
+        dock.prepare()
+    assert (dock.said.text(), dock.running) == ("trained before", None)
 
 
 def test_the_trained_estimator_opens_the_dock_that_uses_it(dock, qtbot) -> None:

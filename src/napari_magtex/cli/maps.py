@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,9 @@ class Folder:
 
         for picture, verdict in zip(pictures, verdicts, strict=True):
             looked = attention(picture, classifier, State(verdict.state))
-            imsave(self._file(picture, "attention.png"), looked, cmap="inferno", vmin=0, vmax=1)
+            path = self._file(picture, "attention.png")
+            with _writing(path):
+                imsave(path, looked, cmap="inferno", vmin=0, vmax=1)
 
     def write_maps(self, picture: Picture, maps: ParameterMaps) -> None:
         """Write each constant over the windows of a picture, in SI units, NaN outside the region.
@@ -61,8 +64,9 @@ class Folder:
 
         stem = self._file(picture, what)
         for name, one in zip(names, values, strict=True):
-            path = stem.with_name(f"{stem.name}_{name}.tif")
-            imwrite(path, one.astype("float32"), description=json.dumps({"constant": name} | place), metadata=None)
+            path, about = stem.with_name(f"{stem.name}_{name}.tif"), json.dumps({"constant": name} | place)
+            with _writing(path):
+                imwrite(path, one.astype("float32"), description=about, metadata=None)
 
     def _file(self, picture: Picture, what: str) -> Path:
         """Return <stem>_f<frame>[_<roi>]_<what>, numbered where two inputs share a stem."""
@@ -75,3 +79,12 @@ class Folder:
         except OSError as error:
             raise MagtexError(f"the folder {self.path} cannot be made ({error.strerror})") from error
         return self.path / f"{name}{again}_{what}"
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say which file the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise MagtexError(f"{path} cannot be written ({error.strerror})") from error

@@ -37,10 +37,10 @@ def estimate_row(estimate: Estimate) -> list[str]:
     """Return the cells of `ESTIMATES`."""
 
     def cell(name: str, quantity: Quantity, unit: float) -> str:
-        if name not in estimate.determined:
-            return "not determined"
         value, low, high = (f"{number / unit:.3g}" for number in (quantity.value, quantity.low, quantity.high))
-        return f"{value} ({low} to {high})" if quantity.high > quantity.low else f"{value} (as told)"
+        if name in estimate.known:
+            return f"{value} (known)"
+        return f"{value} ({low} to {high})" if name in estimate.determined else "not determined"
 
     return [
         *_origin(estimate.provenance),
@@ -49,7 +49,7 @@ def estimate_row(estimate: Estimate) -> list[str]:
         cell("D", estimate.D, 1e-3),
         cell("Ms", estimate.Ms, 1e6),
         cell("period", estimate.period, 1e-9),
-        "; ".join([*([] if estimate.applicable else [_doubts(estimate)]), *estimate.asides]),
+        "; ".join([*estimate.doubts, *estimate.asides]),
     ]
 
 
@@ -87,12 +87,6 @@ def motion_row(motion: Motion) -> list[str]:
     told = [str(one) for one in (motion.D, motion.sigma, motion.speed, motion.direction)]
     roi = ",".join(map(str, where.roi)) if where.roi else ""
     return [where.file, roi, str(motion.tracks), length, *told, hall, "; ".join(motion.notes)]
-
-
-def _doubts(estimate: Estimate) -> str:
-    if estimate.residual is not None:
-        return f"not at rest: {estimate.residual:.0%} of the torques are left"
-    return "; ".join(estimate.provenance.settings.get("doubts", ())) or "not the estimator's experiment"
 
 
 def _origin(provenance: Provenance) -> list[str]:

@@ -21,8 +21,12 @@ def estimator(experiment: Experiments, out: Weights, device: DeviceOption = Devi
     from napari_magtex.estimate.experiment import Experiment
     from napari_magtex.estimate.train import train_estimator
 
-    with one_input(experiment), progress_bar() as report:
-        drain(train_estimator(Experiment.from_toml(experiment), out, device=device), report)
+    with one_input(experiment):
+        conditions = Experiment.from_toml(experiment)
+        for note in conditions.notes():
+            typer.echo(f"warning: {note}", err=True)
+        with progress_bar() as report:
+            drain(train_estimator(conditions, out, device=device), report)
     wrote(out)
 
 

@@ -15,6 +15,7 @@ from napari_magtex.estimate.virials import UNITS, Equations, Mesh
 
 _ROUNDING_K = 3.0  # heat that colours of eight bits look like, at most
 _BEYOND = 0.1  # of a range: so far past its ends constants are looked for
+_CLEAR = 9.0  # larger chi square of the torques with the other sign of D: three standard deviations
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class Answer:
     by_torques
         Whether they had a say.
     D_sign
-        +1 or -1, as the torques say it; 0 where they were not asked.
+        +1 or -1, as the torques say it; 0 where they were not asked, or balance as well with the other.
     """
 
     names: tuple[str, ...]
@@ -66,7 +67,7 @@ class Answer:
         ``known`` holds constants that are given, on the unit scale.
         """
         known = known or {}
-        ranges = [_range_of(name, experiment) for name in ORDER]
+        ranges = [range_of(name, experiment) for name in ORDER]
         unit = np.array([UNITS[name] for name in ORDER])
         mean, low, high = (np.array([p.low for p in ranges]) for _ in range(3))
         width = np.array([p.high - p.low for p in ranges])
@@ -91,8 +92,10 @@ class Answer:
         turned = np.where(np.array([*names, "T"]) == "D", -1.0, 1.0)  # |D| is what is asked for, and its sign
         signs = {sign: Equations(equations.rows * (turned if sign < 0 else 1), equations.cells) for sign in (1, -1)}
         tried = {sign: balance(rows, names, misses, guess) for sign, rows in signs.items()}
-        D_sign = min(tried, key=lambda sign: tried[sign].misfit)
-        found = tried[D_sign]
+        turn = min(tried, key=lambda sign: tried[sign].misfit)
+        found = tried[turn]
+        clear = (tried[-turn].misfit - found.misfit) * len(equations.rows) > _CLEAR
+        D_sign = turn * (-1 if mean[ORDER.index("D")] < 0 else 1) if clear else 0  # a D that is known has its own
         value, spread = self.given(known).value, np.zeros_like(self.covariance)
         for i, j in zip(theirs, mine, strict=True):
             value[j] = ranges[i].to_unit(float(found.value[i] * unit[i]))
@@ -120,11 +123,11 @@ def mesh_of(experiment: Experiment) -> Mesh:
 def truth_of(experiment: Experiment, constants: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the constants of films (films, parameters), in SI, in `ORDER` and the equations' units."""
     given = dict(zip(experiment.parameters, constants.T, strict=True))
-    every = [given.get(name, np.full(len(constants), _range_of(name, experiment).low)) for name in ORDER]
+    every = [given.get(name, np.full(len(constants), range_of(name, experiment).low)) for name in ORDER]
     return np.stack(every, axis=1) / np.array([UNITS[name] for name in ORDER])
 
 
-def _range_of(name: str, experiment: Experiment) -> Parameter:
+def range_of(name: str, experiment: Experiment) -> Parameter:
     """Return what is known of a constant before: its range, or its one value."""
     match name:
         case "T":

@@ -23,6 +23,7 @@ _ATOMIC = 1e-9  # metres: a spin picture of smaller cells shows atoms
 _COARSEST = 4.0  # cells in a pixel: beyond it interpolation makes up the walls that the network reads
 
 _FULL_SCALES = (1, 255, 65535)
+_ROUNDING = 1e-3  # of what should not be larger than 1
 
 CHANNELS = {Contrast.SPIN: 3, Contrast.WHEEL: 2, Contrast.LORENTZ: 1, Contrast.KERR: 1}
 _SHOWS = {
@@ -142,11 +143,7 @@ def channels(picture: Picture, experiment: Experiment) -> Channels:
 
 def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Read m (3, ny, nx) back from the colours, as an 8-bit file would hold them."""
-    pixels = picture.pixels
-    if not picture.is_colour:
-        low, high = float(pixels.min()), float(pixels.max())
-        scale = 255.0 if high > 1 else 1.0
-        pixels = np.repeat(np.clip(pixels / scale, 0, 1)[..., None], 3, axis=2) if low >= 0 else pixels[..., None] * 0
+    pixels = picture.pixels if picture.is_colour else np.repeat(_grey_of_spins(picture.pixels)[..., None], 3, axis=2)
     rgb = np.round(pixels * 255) / np.float32(255)
     named = picture.meta.get("colour_map")
     colour_map = ColourMap(named) if named else recognise(rgb, picture.inside)
@@ -157,6 +154,17 @@ def _spins(picture: Picture, expected: ColourMap) -> tuple[NDArray[np.float32], 
         doubts = (f"the colour map {colour_map} shows m_z alone",)
     m = np.moveaxis(rgb_to_spin(rgb, colour_map or expected), -1, 0)
     return np.ascontiguousarray(m), doubts
+
+
+def _grey_of_spins(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring a picture (ny, nx) of m_z in grey to 0 to 1: m_z itself where there is any below 0, else a full scale's."""
+    low, high = float(pixels.min()), float(pixels.max())
+    full = next((scale for scale in _FULL_SCALES if high <= scale + _ROUNDING), None)
+    if full is None or low < -1 - _ROUNDING or (low < 0 and full > 1):
+        raise Unsuitable(
+            f"the greys of spins go from {low:g} to {high:g}: m_z takes -1 to 1, a grey 0 to 1, to 255 or to 65535"
+        )
+    return np.clip((pixels + 1) / 2 if low < 0 else pixels / np.float32(full), 0, 1)
 
 
 def _induction(picture: Picture) -> tuple[NDArray[np.float32], tuple[str, ...]]:

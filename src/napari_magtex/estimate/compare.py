@@ -22,7 +22,7 @@ from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.films import film_seed, relax_films
 from napari_magtex.estimate.material import Material
 from napari_magtex.estimate.sets import Split
-from napari_magtex.physics.structure import frequencies, structure_factor
+from napari_magtex.physics.structure import faded_share, frequencies, structure_factor
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.results import Provenance
 
@@ -178,7 +178,8 @@ def compare(
     yield Progress(seeds, seeds, "measuring")
     cell = film.cell[1:]
     resolution = max(1 / (n * d) for n, d in zip(film.film.shape, cell, strict=True))
-    k, measured_power = radial_spectrum(filled(seen.values, seen.inside), cell, resolution)
+    k, power = radial_spectrum(filled(seen.values, seen.inside), cell, resolution)
+    measured_power = power / faded_share(torch.from_numpy(seen.inside))  # an outline's box holds less than it is large
     spectra = [radial_spectrum(channels(simulated, film).values, cell, resolution)[1] for simulated in pictures]
     notes = [*material.assumed, *_notes(seen, film)]
     if settled < seeds:

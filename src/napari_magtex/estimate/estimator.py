@@ -173,13 +173,13 @@ class Estimator:
         told = f"{quantity}|{known}" if known else quantity
         return told if answer.by_torques or self.misses is None else f"{told} by network"
 
-    def evidence(self, values: NDArray[np.float32]) -> list[Evidence]:
-        """Weigh whole pictures (batch, channels, rows, columns)."""
+    def evidence(self, values: NDArray[np.float32]) -> Iterator[Evidence]:
+        """Weigh whole pictures (batch, channels, rows, columns), one after the other, for torques take long."""
         windows = self.windows(values)
         everywhere, cells = np.ones(windows.mean.shape[2:], dtype=bool), np.ones(values.shape[2:], dtype=bool)
-        guesses = [self.guess(windows.picture(i), everywhere) for i in range(len(values))]
-        seen = [Channels(picture, cells, (1.0, 1.0), self.experiment.cell[1:]) for picture in values]
-        return [drain(self.weigh(guess, one)) for guess, one in zip(guesses, seen, strict=True)]
+        for i, picture in enumerate(values):
+            seen = Channels(picture, cells, (1.0, 1.0), self.experiment.cell[1:])
+            yield drain(self.weigh(self.guess(windows.picture(i), everywhere), seen))
 
     def answers(self, values: NDArray[np.float32]) -> list[Answer]:
         """Answer for whole pictures (batch, channels, rows, columns)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from napari_magtex.compute import drain
+from napari_magtex.compute import Progress, drain
 from napari_magtex.estimate.answer import Answer, mesh_of, truth_of
 from napari_magtex.estimate.calibration import Familiar, Intervals, conformal_quantile
 from napari_magtex.estimate.equilibrium import Misses
@@ -23,7 +23,9 @@ from napari_magtex.picture import Contrast
 SIDES = (40, 64, 96, 128)  # cells: regions that intervals are calibrated for, as far as the films are large enough
 CROPS = 3  # of every film, for every side
 PERIOD = "period"
+CALIBRATING = "calibrating"  # what is being done, said with every film
 _HEAT_BLUR = 2.0  # cells, over which the variance of m is ...
+_OF_HELIX = 0.385  # of the shortest helix, which a wider blur would take for heat
 _HEAT_LEFT = 0.02  # ... less than this where nothing winds, as training films of up to 300 K were judged
 _USUAL, _MARGIN = 0.99, 2.0  # of misfits of films of the kind, and how much larger those of others must be
 _FILMS_FOR_MISSES = 400  # some equations each: more change nothing
@@ -47,9 +49,10 @@ class Seen:
         return Seen(self.values[rows], self.m[rows], self.constants[rows], self.unit[rows])
 
 
-def has_texture(m: NDArray[np.float32]) -> bool:
+def has_texture(m: NDArray[np.float32], experiment: Experiment) -> bool:
     """Tell whether a film m (3, ny, nx) is more than uniform once its heat is averaged out."""
-    smooth = gaussian_filter(m, (0, _HEAT_BLUR, _HEAT_BLUR), mode="wrap")
+    blur = min(_HEAT_BLUR, _OF_HELIX * experiment.period_range()[0] / max(experiment.film.cell))
+    smooth = gaussian_filter(m, (0, blur, blur), mode="wrap")
     return float(smooth.var(axis=(1, 2), dtype=np.float64).sum()) > _HEAT_LEFT
 
 
@@ -69,10 +72,11 @@ def sides_of(experiment: Experiment) -> tuple[int, ...]:
     return tuple(sorted({side for side in SIDES if side < smallest} | {smallest}))
 
 
-def learn_guesswork(estimator: Estimator, seen: Seen) -> NDArray[np.float64]:
+def learn_guesswork(estimator: Estimator, seen: Seen) -> Generator[Progress, None, NDArray[np.float64]]:
     """Return the covariance (p, p) of the network's errors in regions of all sizes, once they are whitened."""
-    errors = []
-    for side in sides_of(estimator.experiment):
+    errors, sides = [], sides_of(estimator.experiment)
+    for n, side in enumerate(sides):
+        yield Progress(n, len(sides), CALIBRATING)
         windows = estimator.windows(crops(seen.values, side, CROPS))
         for i, truth in enumerate(seen.unit):
             said = estimator.together(windows.picture(i), np.ones(windows.mean.shape[2:], dtype=bool))
@@ -80,41 +84,52 @@ def learn_guesswork(estimator: Estimator, seen: Seen) -> NDArray[np.float64]:
     return np.asarray(np.mean([np.outer(error, error) for error in errors], axis=0))
 
 
-def learn_misses(experiment: Experiment, seen: Seen) -> Misses | None:
-    """Learn how far torques miss by chance, from films that have a texture; None where no spins can be read."""
+def learn_misses(experiment: Experiment, seen: Seen) -> Generator[Progress, None, Misses | None]:
+    """Learn how far torques miss by chance, from films that have a texture; None without, or where spins are not read.
+
+    Yields Progress after each film; what it returns comes by ``yield from``.
+    """
     if experiment.picture.contrast is not Contrast.SPIN:
         return None
     mesh, sides = mesh_of(experiment), sides_of(experiment)
-    textured = [i for i, m in enumerate(seen.m) if has_texture(m)][:_FILMS_FOR_MISSES]
+    textured = [i for i, m in enumerate(seen.m) if has_texture(m, experiment)][:_FILMS_FOR_MISSES]
+    if not textured:
+        return None
     equations = []
     for place, i in enumerate(textured):
+        yield Progress(place, len(textured), CALIBRATING)
         (cut,) = crops(seen.values[i : i + 1], sides[place % len(sides)], i)
         equations.append(drain(region_virials(cut, np.ones(cut.shape[1:], dtype=bool), mesh)))
     return Misses.learn(equations, truth_of(experiment, seen.constants[textured]), mesh.names)
 
 
-def calibrated(estimator: Estimator, seen: Seen) -> Estimator:
-    """Return an estimator that knows how far to trust itself, from films that its network never saw.
+def calibrated(estimator: Estimator, seen: Seen) -> Iterator[Progress | Estimator]:
+    """Make an estimator that knows how far to trust itself, from films that its network never saw.
 
     The shape of its network's errors comes from all of them; the half-widths that hold for nine films in ten, and the
     misfit that their torques stay below, from what an estimator that knew one half's shape says of the other half.
     Half-widths are those of each parameter, A/D and the period; of each parameter when another is known; and of each
     where the network is alone.
+
+    Yields Progress after each film of each side, and last the Estimator.
     """
     experiment, parts = estimator.experiment, [seen.part(slice(first, None, 2)) for first in (0, 1)]
-    halves = [
-        (replace(estimator, guesswork=learn_guesswork(estimator, other)), part)
-        for other, part in zip(parts, reversed(parts), strict=True)
-    ]
-    sides = sides_of(experiment)
+    halves = []
+    for other, part in zip(parts, reversed(parts), strict=True):
+        guesswork = yield from learn_guesswork(estimator, other)
+        halves.append((replace(estimator, guesswork=guesswork), part))
+    sides, seeds = sides_of(experiment), CROPS if estimator.misses is None else 1  # torques take long
+    done, total = 0, len(sides) * seeds * len(seen.unit)
     quantiles: dict[str, list[float]] = {}
     misfits: list[float] = []
     for side in sides:
         found: dict[str, list[float]] = {}
         for guessing, part in halves:
-            for seed in range(CROPS if estimator.misses is None else 1):  # torques take long
+            for seed in range(seeds):
                 cut = crops(part.values, side, seed)
                 for evidence, truth in zip(guessing.evidence(cut), part.unit, strict=True):
+                    yield Progress(done, total, CALIBRATING)
+                    done += 1
                     misfits += _judge(guessing, evidence, truth, found, others=seed == 0)
                 found.setdefault(PERIOD, []).extend(_period_pairs(cut, part.m, experiment))
         for name, every in found.items():
@@ -126,9 +141,10 @@ def calibrated(estimator: Estimator, seen: Seen) -> Estimator:
     if misfits:
         applicability["misfit"] = round(_MARGIN * float(np.quantile(misfits, _USUAL)), 3)
     card = {"applicability": applicability, "calibration": intervals.to_card()}
-    return replace(
+    guesswork = yield from learn_guesswork(estimator, seen)
+    yield replace(
         estimator,
-        guesswork=learn_guesswork(estimator, seen),
+        guesswork=guesswork,
         intervals=Intervals.from_card(card["calibration"]),
         card=card,
     )
@@ -167,8 +183,9 @@ def _scores(answer: Answer, truth: NDArray[np.float64], experiment: Experiment, 
         if name != given
     }
     said, true_ratio = log_ratio(experiment, answer.value), log_ratio(experiment, truth)
-    if said is not None and true_ratio is not None:
-        errors[RATIO] = abs(said - true_ratio) / ratio_sigma(experiment, answer)
+    sigma = ratio_sigma(experiment, answer) if said is not None else 0.0
+    if said is not None and true_ratio is not None and sigma > 0:  # else what is known of the two fixes it
+        errors[RATIO] = abs(said - true_ratio) / sigma
     return errors
 
 
@@ -182,16 +199,21 @@ def familiarise(experiment: Experiment, training: NDArray[np.float32], calibrati
     return Familiar.learn(described(training), described(calibration))
 
 
-def held_out_figures(estimator: Estimator, seen: Seen, known: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """Return errors and coverage over whole pictures: relative errors in percent, of films that have a texture.
+def held_out_figures(
+    estimator: Estimator, seen: Seen, known: Mapping[str, float] | None = None
+) -> Iterator[Progress | dict[str, Any]]:
+    """Take errors and coverage over whole pictures: relative errors in percent, of films that have a texture.
 
-    ``known`` holds constants that are told, in SI units.
+    ``known`` holds constants that are told, in SI units. Yields Progress after each picture, and last the figures.
     """
     experiment = estimator.experiment
     given = {name: experiment.parameters[name].to_unit(value) for name, value in (known or {}).items()}
-    answers = [estimator.answer(evidence, given) for evidence in estimator.evidence(seen.values)]
+    answers: list[Answer] = []
+    for evidence in estimator.evidence(seen.values):
+        yield Progress(len(answers), len(seen.unit), "testing")
+        answers.append(estimator.answer(evidence, given))
     value, sigma = (np.stack([getattr(answer, what) for answer in answers]) for what in ("value", "sigma"))
-    textured = np.array([has_texture(m) for m in seen.m])
+    textured = np.array([has_texture(m, experiment) for m in seen.m])
     side = float(np.sqrt(np.prod(seen.values.shape[2:])))
     figures: dict[str, Any] = {"films": len(seen.unit), "uniform": int((~textured).sum()), "parameters": {}}
     for i, (name, p) in enumerate(experiment.estimated.items()):
@@ -213,7 +235,7 @@ def held_out_figures(estimator: Estimator, seen: Seen, known: Mapping[str, float
     described = [descriptor(v, estimator.contrast, cell=experiment.cell[1:]) for v in seen.values]
     familiar = [estimator.familiar.knows(each) for each in described]
     figures["applicable_percent"] = _percent(np.mean(familiar))
-    return figures
+    yield figures
 
 
 def _period_pairs(cut: NDArray[np.float32], m: NDArray[np.float32], experiment: Experiment) -> Iterable[float]:

@@ -27,6 +27,9 @@ from napari_magtex.estimate.sections import (
     refuse_unknown,
 )
 from napari_magtex.picture import Contrast
+from napari_magtex.results import Quantity
+
+_NO_DMI = 1e-9  # J/m^2: weaker is none, and a helix of it longer than any film
 
 
 @dataclass(frozen=True)
@@ -132,12 +135,26 @@ class Experiment:
         """Return a short hash of everything, which names a folder of the cache."""
         return digest(self.to_dict())
 
+    @property
+    def dmi_range(self) -> tuple[float, float]:
+        """Of both kinds together: the weakest and the strongest of the ranges, in J/m^2."""
+        kinds = [self.parameters[name] for name in ("D", "Di") if name in self.parameters]
+        return math.hypot(*(p.smallest for p in kinds)), math.hypot(*(p.largest for p in kinds))
+
     def period_range(self) -> tuple[float, float]:
         """Return the shortest and the longest helix 4 pi A/D of the ranges, in metres; D of both kinds together."""
-        A, kinds = self.parameters["A"], [self.parameters[name] for name in ("D", "Di") if name in self.parameters]
-        strongest = max(math.hypot(*(p.largest for p in kinds)), 1e-9)
-        weakest = max(math.hypot(*(p.smallest for p in kinds)), 1e-9)
+        A, (weakest, strongest) = self.parameters["A"], (max(D, _NO_DMI) for D in self.dmi_range)
         return 4 * math.pi * A.low / strongest, 4 * math.pi * A.high / weakest
+
+    def period_prior(self) -> Quantity:
+        """Return what is known of the period before a picture: that of helices, and no longer than the film.
+
+        Where no helix fits the film it is anything that its cells can show.
+        """
+        side = max(n * d for n, d in zip(self.film.shape, self.cell[1:], strict=True))
+        low, high = (min(period, side) for period in self.period_range())
+        low = low if low < high else 2 * max(self.cell[1:])
+        return Quantity((low + high) / 2, low, high, "m")
 
     def coarseness(self) -> Coarseness:
         """Compare the cell with the lengths of the ranges' worst corner."""

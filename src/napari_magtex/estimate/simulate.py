@@ -177,9 +177,13 @@ def table_bytes(experiment: Experiment, films: int) -> int:
 
 
 def _likely_uniform(experiment: Experiment) -> Callable[[NDArray[np.float64]], float]:
-    """Return what orders sets of constants (sets, constants): -D^2/(A Ms), the field up to which the best one winds."""
-    A, D, Ms = (list(experiment.parameters).index(name) for name in ("A", "D", "Ms"))
-    return lambda sets: -float((sets[:, D] ** 2 / (sets[:, A] * sets[:, Ms])).max())
+    """Return what orders sets of constants (sets, constants): -D^2/(A Ms), the field up to which the best one winds.
+
+    D is that of both kinds together.
+    """
+    names = list(experiment.parameters)
+    A, Ms, kinds = names.index("A"), names.index("Ms"), [names.index(name) for name in ("D", "Di") if name in names]
+    return lambda sets: -float((np.square(sets[:, kinds]).sum(axis=1) / (sets[:, A] * sets[:, Ms])).max())
 
 
 def _try_cold(
@@ -225,11 +229,16 @@ def _refuse_uniform(films: Iterable[NDArray[np.float32]], count: int, experiment
 def _no_texture(experiment: Experiment, tried: int) -> str:
     """Say that every film tried is uniform, and what of the ranges is likely to be the cause."""
     parameters, field = experiment.parameters, float(np.linalg.norm(experiment.conditions.field_T))
-    strongest = max(abs(parameters["D"].low), abs(parameters["D"].high))
+    strongest = experiment.dmi_range[1]
     saturating = strongest**2 / (2 * parameters["A"].low * parameters["Ms"].low)
     side = min(n * d for n, d in zip(experiment.film.shape, experiment.cell[1:], strict=True))
     helix = experiment.period_range()[0]
-    if helix > side:
+    if strongest == 0:
+        advice = (
+            "there is no DMI, and stray fields alone make no texture here: lower the field or Ku, enlarge the film, or "
+            "choose another start"
+        )
+    elif helix > side:
         advice = f"the shortest helix, {1e9 * helix:.3g} nm, is longer than the film, {1e9 * side:.3g} nm: enlarge it"
     elif field > saturating:
         advice = (

@@ -111,8 +111,7 @@ def torque_balance(
         determined.append(PERIOD)
         length = Quantity(period.value, period.low, period.high, "m")
     else:
-        low, high = experiment.period_range()
-        length = Quantity((low + high) / 2, low, high, "m")
+        length = experiment.period_prior()
     sign = 0
     if at_rest and balance.ratio is not None and balance.ratio[1] < abs(balance.ratio[0]) / 4:
         determined.append(RATIO)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
-from napari_magtex.compute import Device, Progress, cache_folder, torch_device
+from napari_magtex.compute import Device, Progress, cache_folder, passed_on, torch_device
 from napari_magtex.errors import BadExperiment, MagtexError
 from napari_magtex.estimate.calibration import Intervals
 from napari_magtex.estimate.channels import CHANNELS
@@ -23,6 +23,7 @@ from napari_magtex.estimate.checkpoint import Checkpoint, seconds_spent
 from napari_magtex.estimate.drawing import draw, draw_channels, softened, stray_induction
 from napari_magtex.estimate.estimator import Estimator, card_of
 from napari_magtex.estimate.evaluate import (
+    CALIBRATING,
     Seen,
     calibrated,
     familiarise,
@@ -116,12 +117,14 @@ def train_estimator(
             films = step
         elif isinstance(step, Progress):
             yield step
-    yield Progress(0, 1, "drawing pictures")
-    seen = {f.split: see(f, experiment) for f in films}
+    seen: dict[Split, Seen] = {}
+    for part in films:
+        yield Progress(len(seen), len(films), "drawing pictures")
+        seen[part.split] = see(part, experiment)
     network = _new_network(experiment).to(torch_device(device))
     yield from timed(fit(network, seen[Split.TRAIN], experiment, device=device), "training")
-    yield Progress(0, 1, "calibrating")
-    estimator = _finished(network, seen, experiment, out.stem)
+    yield Progress(0, 1, CALIBRATING)
+    estimator = yield from passed_on(_finished(network, seen, experiment, out.stem))
     with _writing(out, f"films and training are kept in {checkpoint_path(experiment).parents[1]}"):
         estimator.save(out)
     yield out
@@ -137,6 +140,12 @@ def refuse_untrainable(experiment: Experiment) -> None:
     """
     if not experiment.estimated:
         raise BadExperiment("[parameters] every constant is a number: give ranges for those to estimate")
+    picture = experiment.picture
+    if picture.contrast is Contrast.SPIN and not picture.colour_map.carries_in_plane:
+        raise BadExperiment(
+            f"[picture] colour_map = {picture.colour_map} shows m_z alone, which is what a Kerr frame shows: train it "
+            'as contrast = "kerr"'
+        )
     draw(np.ones((3, *experiment.film.shape), np.float32), experiment.parameters["Ms"].low, experiment)
 
 
@@ -276,26 +285,29 @@ def _writing(path: Path, kept: str) -> Iterator[None]:
         ) from error
 
 
-def _finished(network: WindowNetwork, seen: dict[Split, Seen], experiment: Experiment, name: str) -> Estimator:
+def _finished(
+    network: WindowNetwork, seen: dict[Split, Seen], experiment: Experiment, name: str
+) -> Iterator[Progress | Estimator]:
     """Make an estimator of a trained network: weights as they will be stored, intervals, range, card."""
     for tensor in network.parameters():
         tensor.data = tensor.data.half().float()  # what the file will hold is what is calibrated
     network.eval()
     familiar = familiarise(experiment, noisy(seen[Split.TRAIN].values, experiment), seen[Split.CALIBRATION].values)
-    misses = learn_misses(experiment, seen[Split.TRAIN])
+    misses = yield from learn_misses(experiment, seen[Split.TRAIN])
     as_said = np.eye(len(experiment.estimated))
     bare = Estimator(name, network, experiment, Intervals((1.0,), {}), familiar, {}, as_said, misses)
-    known = calibrated(bare, seen[Split.CALIBRATION])
+    known = yield from passed_on(calibrated(bare, seen[Split.CALIBRATION]))
+    test = yield from passed_on(held_out_figures(known, seen[Split.TEST]))
     card = card_of(
         experiment,
         name,
         experiment.training.network,
         data={split.value: len(s.unit) for split, s in seen.items()} | {"seed": experiment.start.seed},
         **known.card,
-        test=held_out_figures(known, seen[Split.TEST]),
+        test=test,
         training={"steps": experiment.training.steps, "seconds": seconds_spent(checkpoint_path(experiment))},
     )
-    return replace(known, card=card)
+    yield replace(known, card=card)
 
 
 def noisy(values: NDArray[np.float32], experiment: Experiment) -> NDArray[np.float32]:

@@ -40,6 +40,14 @@ def structure_factor(m: Tensor, *, periodic: bool = True) -> Tensor:
     return amplitude.square().sum(dim=-1) / (ny * nx) ** 2
 
 
+def faded_share(inside: Tensor) -> float:
+    """Return how much of the power with faded edges comes from a part ``inside`` (ny, nx) of a picture."""
+    ny, nx = inside.shape
+    weight = inside.double()
+    fade = _hann(ny, weight)[:, None] * _hann(nx, weight)
+    return float((fade.square() * weight).sum() / fade.square().sum())
+
+
 def frequencies(
     shape: tuple[int, int], *, lattice: Lattice = Lattice.SQUARE, cell: tuple[float, float] = (1.0, 1.0)
 ) -> Tensor:

@@ -8,12 +8,12 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_magtex.errors import BadExperiment, MagtexError
 from napari_magtex.estimate.channels import CHANNELS
+from napari_magtex.estimate.conditions import field_of, number_of
 from napari_magtex.estimate.experiment import Coarseness, Experiment
 from napari_magtex.estimate.parameters import CONSTANTS, PARAMETERS, tidy
 from napari_magtex.estimate.sections import SECTIONS
@@ -80,9 +80,10 @@ class ExperimentForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._tables = Experiment.from_toml(START).at(0.0).to_dict()
-        self._tables.pop("training")  # as many films and steps as make it in minutes
-        self._tables = Experiment.from_dict(self._tables).to_dict()
+        tables = Experiment.from_toml(START).at(0.0).to_dict()
+        tables.pop("training")  # as many films and steps as make it in minutes
+        self._start = Experiment.from_dict(tables)
+        self._tables = self._start.to_dict()
         self.editors: dict[tuple[str, str], Editor] = {}
         self.constants = {
             name: Constant(UNITS[name][0], tidy(UNITS[name][1] * constant.scale))
@@ -112,7 +113,7 @@ class ExperimentForm(QWidget):
         column.addWidget(self.remarks)
         for editor in (*self.editors.values(), *self.constants.values()):
             editor.changed.connect(self._on_edited)
-        self.show_experiment(Experiment.from_dict(self._tables))
+        self.show_experiment(self._start)
 
     def _add_section(self, rows: QFormLayout, section: str) -> None:
         for entry in fields(SECTIONS[section]):
@@ -182,23 +183,25 @@ class ExperimentForm(QWidget):
         save_toml(self.experiment(), path)
 
     def take_from(self, image: Image, frame: int = 0) -> None:
-        """Fill in what a layer knows of a frame: contrast, field, optics, thickness, and cells that fit its pixels."""
+        """Fill in what a layer knows of a frame: contrast, field, optics, thickness, and cells that fit its pixels.
+
+        The rest is as at the start: nothing of a layer before stays.
+        """
+        self.show_experiment(self._start)
         meta, texture, contrast = meta_of_frame(image, frame), texture_of(image), contrast_of(image)
         told: dict[tuple[str, str], Any] = {}
         if contrast in CHANNELS:
             told["picture", "contrast"] = contrast
-        field: Any = meta.get("field_T")
-        if _finite(field) and np.shape(field) in ((), (3,)):
-            told["conditions", "field_T"] = [float(b) for b in (field if np.ndim(field) else (0, 0, field))]
+        if (field := field_of(meta)) is not None:
+            told["conditions", "field_T"] = list(field)
         for section, key in self.editors:
-            if key in TOLD and _finite(meta.get(key)) and np.ndim(meta[key]) == 0:
-                told[section, key] = float(meta[key])
+            if key in TOLD and (number := number_of(meta, key)) is not None:
+                told[section, key] = number
         if texture is not None and texture.cell is not None and texture.shape[0] == 1:
             told["film", "thickness_nm"] = _nanometres(texture.cell[0])
         self._fill(told)
-        heat: Any = meta.get("temperature_K")
-        if _finite(heat) and np.ndim(heat) == 0:
-            self._fill_constants({PARAMETERS["T"].key: float(heat)})
+        if (heat := number_of(meta, "temperature_K")) is not None:
+            self._fill_constants({PARAMETERS["T"].key: heat})
         pixel, coarseness = pixel_size_of(image), self.coarseness()
         if pixel is not None and coarseness is not None:
             dy, dx = fitting_cell(pixel, coarseness)
@@ -325,13 +328,6 @@ def _heading(text: str) -> QLabel:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
-
-
-def _finite(value: Any) -> bool:
-    try:
-        return value is not None and bool(np.isfinite(np.asarray(value, dtype=float)).all())
-    except (TypeError, ValueError):
-        return False
 
 
 def _nanometres(length: float) -> float:

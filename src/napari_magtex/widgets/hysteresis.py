@@ -103,7 +103,7 @@ class HysteresisDock(Dock):
         of_file = experiment.hysteresis.to_file()
         for key, field in self.settings.items():
             field.value = of_file[key]
-        self.temperature.value = experiment.conditions.temperature_K
+        self.temperature.value = experiment.temperature.low  # where films of many were trained on: at rest
         self._show_grains()
 
     # ---- computing
@@ -112,12 +112,9 @@ class HysteresisDock(Dock):
         """Read the form; the loop and its band follow."""
         chosen = self.constants.experiment
         typed = {key: field.value for key, field in self.settings.items()}
-        heat = {"temperature_K": self.temperature.value}
-        experiment = replace(
-            chosen,
-            hysteresis=Hysteresis.parse(chosen.hysteresis.to_file() | typed),
-            conditions=Conditions.parse(chosen.conditions.to_file() | heat),
-        )
+        heat = Conditions.parse({"temperature_K": self.temperature.value}).temperature_K
+        loop = Hysteresis.parse(chosen.hysteresis.to_file() | typed)
+        experiment = replace(chosen.at(heat), hysteresis=loop)
         self._show(None)
         return _loops(experiment, self.constants.material(), self.device.value)
 
@@ -133,10 +130,11 @@ class HysteresisDock(Dock):
         self.chart.show_band(band)
         for widget in (self.figures, self.chart, self.notes, self.saving):
             widget.setVisible(band is not None)
-        if band is not None:
+        if band is not None and self.taken_of is not None:
+            notes = (*band.material.put_into(self.taken_of).notes(), *band.notes())
             rows = [f"<tr><td>{caption}</td><td>{_field(band, name)}</td></tr>" for name, caption in FIGURES.items()]
             self.figures.setText(f"<table cellpadding='4'>{''.join(rows)}</table>{band.loop.conditions}.")
-            self.notes.setText("<br>".join(f"{note[0].upper()}{note[1:]}." for note in band.notes()))
+            self.notes.setText("<br>".join(f"{note[0].upper()}{note[1:]}." for note in notes))
 
     def _show_grains(self) -> None:
         """Ask how grains differ where there are some."""

@@ -40,14 +40,15 @@ def estimate_row(estimate: Estimate, spread: Mapping[str, float] | None = None) 
     for name in COLUMNS:
         unit, scale = UNITS[name]
         quantity: Quantity = getattr(estimate, name)
-        row[f"{name} ({unit})"] = _cell(quantity, scale, name in estimate.determined, (spread or {}).get(name))
+        if name in estimate.known:
+            row[f"{name} ({unit})"] = f"{scale * quantity.value:.4g}\nknown"
+        else:
+            row[f"{name} ({unit})"] = _cell(quantity, scale, name in estimate.determined, (spread or {}).get(name))
     row["Remark"] = _remark(estimate)
     return row
 
 
 def _cell(quantity: Quantity, scale: float, determined: bool, spread: float | None) -> str:
-    if determined and quantity.low == quantity.high:
-        return f"{scale * quantity.value:.4g}\nas told"
     ends = (scale * quantity.low, scale * quantity.high)
     places = decimals(ends[1] - ends[0])
     value, low, high = (f"{number:.{places}f}" for number in (scale * quantity.value, *ends))
@@ -64,9 +65,8 @@ def decimals(width: float) -> int:
 
 def _remark(estimate: Estimate) -> str:
     remarks = []
-    if not estimate.applicable:
-        doubts = estimate.provenance.settings.get("doubts") or ["unlike what the estimator was trained on"]
-        remarks.append(f"{NOT_APPLICABLE}: " + "; ".join(doubts))
+    if estimate.doubts:
+        remarks.append(f"{NOT_APPLICABLE}: " + "; ".join(estimate.doubts))
     if "D" in estimate.determined:
         remarks.append({1: "D > 0", -1: "D < 0", 0: "|D|: its sign is not determined"}[estimate.D_sign])
     remarks += estimate.asides

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from napari_magtex.estimate.experiment import Experiment
     from napari_magtex.estimate.forecast import Forecast
 
+_PATIENCE = 0.05  # seconds between two looks at whether films are still timed
 SETTLED = 800  # milliseconds without a change, after which the time is foretold
 KEPT = "Films are kept chunk by chunk, the training every 50 steps: after Cancel, Train goes on from there."
 
@@ -163,7 +165,7 @@ class TrainDock(Dock):
 
     def prepare(self) -> Iterator[Any]:
         """Read the form; simulated films, the loss and at last the estimator's file follow."""
-        experiment, path = self.experiment.experiment(), self.path()
+        experiment, path, look = self.experiment.experiment(), self.path(), self._picture()  # or one of them refuses
         self.waiting.stop()
         self.clock.quit()
         if experiment != self.running:
@@ -174,7 +176,7 @@ class TrainDock(Dock):
         self.foretold.setText("")
         self.said.setText(KEPT)
         self._show()
-        return _training(experiment, path, self.device.value, self._picture())
+        return _training(experiment, path, self.device.value, look, lambda: self.clock.running)
 
     def _picture(self) -> Callable[[], Picture] | None:
         """Return what reads the person's picture, cut to the first region; None where no layer is open."""
@@ -288,8 +290,20 @@ def _foretelling(experiment: Experiment, device: Device) -> Iterator[Progress | 
         yield error
 
 
-def _training(experiment: Experiment, path: Path, device: Device, look: Callable[[], Picture] | None) -> Iterator[Any]:
-    """Read the person's picture, then train; what goes wrong is also an answer, so that it stays in the dock."""
+def _training(
+    experiment: Experiment,
+    path: Path,
+    device: Device,
+    look: Callable[[], Picture] | None,
+    timing: Callable[[], bool],
+) -> Iterator[Any]:
+    """Read the person's picture, then train; what goes wrong is also an answer, so that it stays in the dock.
+
+    It waits while films are timed: that is done on one thread, to which whatever begins meanwhile would be bound.
+    """
+    while timing():
+        yield Progress(0, 0, "waiting for the timing of films to end")
+        time.sleep(_PATIENCE)
     from napari_magtex.estimate.channels import channels
     from napari_magtex.estimate.train import train_estimator
 
