@@ -211,7 +211,8 @@ def answers_from(features: Tensor, classifier: Classifier) -> list[RawAnswer]:
     """Return what the heads answer to the features (n, 2F) of n pictures."""
     with torch.inference_mode():
         logits = classifier.network.heads(*features.to(classifier.device).chunk(2, dim=1))
-    state, contrast = logits.state.double().cpu().numpy(), logits.contrast.double().cpu().numpy()
+    # off the device first: Apple's GPUs have no float64
+    state, contrast = logits.state.cpu().double().numpy(), logits.contrast.cpu().double().numpy()
     return [RawAnswer(*row) for row in zip(state, contrast, logits.applicable.tolist(), strict=True)]
 
 
