@@ -113,6 +113,16 @@ def test_several_files_give_their_layers_in_order(tmp_path: Path) -> None:
     assert [layer[1]["name"] for layer in get_ovf_reader(paths)(paths)] == ["a.ovf", "b.ovf"]
 
 
+def test_numbers_at_points_on_no_grid_are_refused(tmp_path: Path) -> None:
+    header = "OOMMF OVF 2.0|Segment count: 1|Begin: Segment|Begin: Header|meshtype: irregular|meshunit: m|valuedim: 1"
+    header += "|valueunits: J|valuelabels: E|pointcount: 3|xmin: 0|ymin: 0|zmin: 0|xmax: 1|ymax: 1|zmax: 1|End: Header"
+    lines = [f"# {line}" for line in f"{header}|Begin: Data Text".split("|")]
+    numbers = ["0 0 0 1", "0.1 0.77 0 2", "1 0.3 0 3"]
+    (tmp_path / "a.ovf").write_text("\n".join([*lines, *numbers, "# End: Data Text", "# End: Segment", ""]))
+    with pytest.raises(Unsuitable, match="hold no vectors"):
+        read_ovf_layers(tmp_path / "a.ovf")
+
+
 def test_a_failing_reader_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.ovf").write_text("nothing")
     with pytest.raises(UnreadableFile, match=r"a\.ovf: this is no OVF file"):

@@ -249,6 +249,8 @@ def _points_layer(segment: OvfSegment, name: str) -> LayerData:
     import numpy as np
 
     assert segment.points is not None
+    if segment.value_dim != 3:
+        raise Unsuitable("the points lie on no grid and hold no vectors: there is nothing to draw of them")
     places, vectors = segment.points, segment.values[0, 0].astype(np.float64)
     room = np.ptp(places, axis=0).max() / np.sqrt(len(places))
     longest = np.linalg.norm(vectors, axis=1).max() or 1.0
