@@ -148,8 +148,11 @@ class Picture:
 
     @property
     def sha256(self) -> str:
-        """Hash of the pixels, as filled where they are masked."""
-        return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()
+        """Hash of the pixels, as filled where they are masked, and of the mask where there is one."""
+        seen = hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes())
+        if self.mask is not None:
+            seen.update(np.packbits(self.mask).tobytes())
+        return seen.hexdigest()
 
     def crop(self, region: Region) -> Picture:
         """Cut a region out; what lies outside its outline is masked.
