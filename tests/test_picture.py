@@ -32,7 +32,10 @@ def test_what_is_no_picture_is_refused_with_the_reason(pixels, words):
         Picture(pixels)
 
 
-@pytest.mark.parametrize(("dtype", "full"), [("uint8", 255), ("uint16", 65535), ("int64", 255), ("uint32", 65535)])
+@pytest.mark.parametrize(
+    ("dtype", "full"),
+    [("uint8", 255), ("uint16", 65535), ("int64", 255), ("uint32", 65535), ("uint16", 255), ("int16", 4095)],
+)
 def test_integers_of_colour_go_to_one(dtype, full):
     pixels = np.zeros((20, 20, 3), dtype)
     pixels[3, 4] = full, full // 3, 0
