@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
 from napari_magtex.classify import adapt
 from napari_magtex.classify.adapt import Adaptation, HeldBack
 from napari_magtex.classify.corrections import corrections_folder
+from napari_magtex.io import spin_png
 from napari_magtex.io.corrections import TABLE
 from napari_magtex.models.store import read_card
 from napari_magtex.picture import Contrast
@@ -104,16 +106,25 @@ def test_the_ranking_leads_to_each_frame_and_passes_over_what_has_a_label(opened
     assert ranked[2] not in [candidate.view.frame for candidate in dock.candidates]
 
 
-def test_files_of_a_folder_are_ranked_and_shown_and_a_bad_one_is_told(opened, viewer, qtbot, stack, own_folder) -> None:
+def fails(_path: Path) -> None:
+    raise RuntimeError("the library fails")
+
+
+def test_files_of_a_folder_are_ranked_and_shown_and_a_bad_one_is_told(
+    opened, viewer, qtbot, stack, own_folder, monkeypatch
+) -> None:
     dock = opened(LearnDock)
     folder = own_folder / "frames"
     folder.mkdir()
     np.save(folder / "a.npy", stack[:2])
     np.save(folder / "b.npy", stack[5])
     (folder / "notes.txt").write_text("not a picture")
+    monkeypatch.setattr(spin_png, "read_tiff", fails)
+    tifffile.imwrite(folder / "odd.tif", stack[0])
     dock.rank_folder(folder)
     qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
     assert "notes.txt, frame 0" in notification_manager.records[-1].message
+    assert "odd.tif, frame 0: the library fails" in notification_manager.records[-1].message
     places = {(candidate.view.path.name, candidate.view.frame) for candidate in dock.candidates}
     assert places <= {("a.npy", 0), ("a.npy", 1), ("b.npy", 0)}
     assert len(places) > 1

@@ -301,7 +301,7 @@ def _read(views: Sequence[View]) -> Iterator[tuple[View, Picture | Exception]]:
     for view in views:
         try:
             yield view, view.picture()
-        except MagtexError as error:
+        except Exception as error:  # whatever a library behind a lazy layer raises
             yield view, error
 
 
@@ -311,13 +311,13 @@ def _in_files(paths: Sequence[Path], contrast: Contrast | None) -> Iterator[tupl
     for path in paths:
         try:
             inputs = open_inputs(path, contrast=contrast)
-        except MagtexError as error:
+        except Exception as error:  # one bad file does not lose the others
             yield FileView(path, 0, contrast), error
             continue
         for frame in range(len(inputs)):
             try:
                 yield FileView(path, frame, contrast), inputs[frame].picture
-            except MagtexError as error:
+            except Exception as error:
                 yield FileView(path, frame, contrast), error
 
 
@@ -339,12 +339,14 @@ def _ranking(
     def each() -> Iterator[Picture | Exception]:
         for view, picture in pictures:
             views.append(view)
-            if isinstance(picture, Exception):
-                name = view.path.name if isinstance(view, FileView) else source_name(view.image)
-                refused.append(f"{Path(name).name}, frame {view.frame}: {picture}")
             yield picture
 
-    for step in most_useful(each(), classifier, total=total, known=known):
+    def refuse(place: int, error: Exception) -> None:
+        view = views[place]
+        name = view.path.name if isinstance(view, FileView) else source_name(view.image)
+        refused.append(f"{Path(name).name}, frame {view.frame}: {error}")
+
+    for step in most_useful(each(), classifier, total=total, known=known, refused=refuse):
         if isinstance(step, Progress):
             yield step
         else:
