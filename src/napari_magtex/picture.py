@@ -84,8 +84,9 @@ class Picture:
     meta
         Acquisition data, colour map, truth of a sample.
     mask
-        (ny, nx), True where nothing may be analysed: a footer, a hole, what lies outside of a region's outline. The
-        pixels there take the median of the others, so that they are no texture of their own. None: all count.
+        (ny, nx), True where nothing may be analysed: a footer, a hole, what lies outside of a region's outline. Areas
+        that are not finite join it. The pixels there take the median of the others, so that they are no texture of
+        their own. None: all count.
 
     Raises
     ------
@@ -104,13 +105,15 @@ class Picture:
     mask: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        pixels = _real_pixels(np.asarray(self.pixels))
+        pixels, missing = _real_pixels(np.asarray(self.pixels))
         ny, nx = pixels.shape[:2]
         if min(ny, nx) < SMALLEST_SIDE:
             raise UnusablePicture(
                 f"the picture is {nx} x {ny} pixels: a texture needs {SMALLEST_SIDE} x {SMALLEST_SIDE} or more"
             )
         mask = checked_mask(self.mask, (ny, nx))
+        if missing is not None:
+            mask = checked_mask(missing if mask is None else mask | missing, (ny, nx))
         if mask is not None:
             pixels[mask] = np.median(pixels[~mask], axis=0)
         pixels.flags.writeable = False
@@ -234,8 +237,13 @@ def full_colour(colours: NDArray[Any]) -> float:
     )
 
 
-def _real_pixels(pixels: NDArray[Any]) -> NDArray[np.float32]:
-    """Bring any image array to float32: integers of colour to 0..1, alpha over white, lone bad pixels to the median."""
+def _real_pixels(pixels: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Bring any image array to float32: integers of colour to 0..1, alpha over white, bad pixels to the median.
+
+    Returns
+    -------
+    The pixels, and the areas of bad ones (ny, nx); None where every pixel is good.
+    """
     if np.iscomplexobj(pixels):
         raise UnusablePicture("the picture is complex: show its phase or its amplitude and analyse that")
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
@@ -247,6 +255,16 @@ def _real_pixels(pixels: NDArray[Any]) -> NDArray[np.float32]:
     finite = np.isfinite(real)
     if finite.size and not finite.any():
         raise UnusablePicture("no pixel of the picture is finite: every one is NaN or infinite")
+    missing = None
     if not finite.all():
+        missing = _areas(~np.asarray(finite.all(axis=2) if colour else finite))
         real = np.where(finite, real, np.median(real[finite])).astype(np.float32)
-    return np.ascontiguousarray(real.clip(0, 1) if colour else real)
+    return np.ascontiguousarray(real.clip(0, 1) if colour else real), missing
+
+
+def _areas(bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave lone pixels and lines of them, which a detector misses, out of (ny, nx)."""
+    from scipy.ndimage import binary_erosion, binary_propagation
+
+    cores = binary_erosion(bad, np.ones((3, 3), dtype=bool), border_value=1)
+    return np.asarray(binary_propagation(cores, mask=bad), dtype=bool)
