@@ -20,7 +20,15 @@ from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.correct import CorrectRow, corrections_of, keeping
 from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.networks import NetworkChoice
-from napari_magtex.widgets.pictures import in_brief, part_of, picture_of, shown_frame, stack_shape, told_apart
+from napari_magtex.widgets.pictures import (
+    frame_number,
+    in_brief,
+    part_of,
+    picture_of,
+    shown_frame,
+    stack_shape,
+    told_apart,
+)
 from napari_magtex.widgets.plots import StateTrack, VerdictChart
 from napari_magtex.widgets.veil import veil
 
@@ -189,7 +197,8 @@ class ClassifyDock(Dock):
         self.correct.setEnabled(not self.runner.running)
         self.attend.setEnabled(verdict is not None and not self.runner.running)
         if self.track.isVisibleTo(self):
-            self.track.show_frame(shown_frame(self.named[0].view.image, self.viewer.dims))
+            image = self.named[0].view.image
+            self.track.show_frame(frame_number(image, shown_frame(image, self.viewer.dims)))
 
     def _add_attention(self, heatmap: Heatmap) -> None:
         view = heatmap.view

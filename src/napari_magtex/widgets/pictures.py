@@ -10,7 +10,7 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_magtex.colours import is_grey
-from napari_magtex.contributions import MASK_KEY, METADATA_KEY
+from napari_magtex.contributions import FIRST_KEY, MASK_KEY, METADATA_KEY
 from napari_magtex.errors import UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region, unit_colours
 from napari_magtex.texture import Lattice, SpinTexture
@@ -51,6 +51,11 @@ def shown_frame(image: Image, dims: Dims) -> int:
 def frame_index(image: Image, frame: int) -> tuple[int, ...]:
     """Return a frame's index on each axis before rows and columns."""
     return tuple(int(i) for i in np.unravel_index(frame, stack_shape(image)))
+
+
+def frame_number(image: Image, frame: int) -> int:
+    """Return a frame's number among all that the layer's file holds, as results and the command line count them."""
+    return int(image.metadata.get(FIRST_KEY, 0)) + frame
 
 
 def told_apart(region: int, regions: int, frame: int, frames: int) -> str:
@@ -157,7 +162,7 @@ def picture_of(
         contrast=contrast or contrast_of(image),
         pixel_size=pixel_size or pixel_size_of(seen),
         name=source_name(image),
-        frame=frame,
+        frame=frame_number(image, frame),
         meta={key: value for key, value in meta_of_frame(image, frame, seen).items() if key != MASK_KEY},
         mask=mask_of(seen),
     )

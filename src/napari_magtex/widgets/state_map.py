@@ -24,6 +24,7 @@ from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import (
     as_analysed,
     frame_count,
+    frame_number,
     in_brief,
     part_of,
     shown_frame,
@@ -225,7 +226,8 @@ class StateMapDock(Dock):
         self.remark.setText(_remark(area) if area else "")
         self.remark.setVisible(area is not None)
         if self.track.isVisibleTo(self):
-            self.track.show_frame(shown_frame(self.areas[0].view.image, self.viewer.dims))
+            image = self.areas[0].view.image
+            self.track.show_frame(frame_number(image, shown_frame(image, self.viewer.dims)))
 
 
 def legend(result: StateFractions) -> str:
