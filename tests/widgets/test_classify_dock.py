@@ -122,6 +122,26 @@ def test_attentions_of_several_frames_and_regions_do_not_replace_each_other(dock
     ]
 
 
+def test_attention_is_of_the_network_and_the_pixels_that_gave_the_verdict(dock_in, qtbot, frame, monkeypatch) -> None:
+    dock = dock_in()
+    image = dock.viewer.add_image(frame.copy(), name="frame")
+    run(dock, qtbot)
+    asked: list[Any] = []
+
+    def attention(picture: Any, classifier: Any, state: State) -> np.ndarray:
+        asked.append(classifier)
+        return np.zeros(picture.shape, np.float32)
+
+    monkeypatch.setattr("napari_magtex.explain.attention.attention", attention)
+    dock.network.choice.value = "nine-states"  # chosen since then
+    run(dock, qtbot, dock.attend)
+    assert [classifier.model for classifier in asked] == [dock.results()[0].provenance.model]
+    image.data[40:60] = 0
+    run(dock, qtbot, dock.attend)
+    assert len(asked) == 1
+    assert "has changed since it was classified" in notification_manager.records[-1].message
+
+
 def test_frames_are_numbered_as_those_of_their_file(dock_in, qtbot, frame) -> None:
     dock = dock_in()
     dock.viewer.add_image(np.stack([frame] * 3), name="stack", metadata={FIRST_KEY: 40})
