@@ -104,6 +104,20 @@ def test_the_window_can_be_told_in_pixels_or_nm(dock_in, qtbot, frame) -> None:
     assert "the picture is 160 x 120 pixels" in last_notice()
 
 
+def test_nm_and_fields_are_offered_as_soon_as_the_layer_knows_them(dock_in, frame) -> None:
+    dock = dock_in()
+    image = dock.viewer.add_image(np.stack([frame] * 2), name="stack")
+    assert dock.unit.count() == 1
+    image.metadata = {METADATA_KEY: {"field_mT": [1, 2]}}
+    image.scale, image.units = (1, 2, 2), ("pixel", "nm", "nm")
+    assert dock.unit.count() == 2
+    assert dock.against.value == Series("field_mT", (1, 2))
+    dock.form.layer.value = dock.viewer.add_image(frame, name="other")
+    assert dock.unit.count() == 1
+    image.scale = (1, 3, 3)
+    assert dock.unit.count() == 1
+
+
 def test_a_stack_is_plotted_against_its_field_and_follows_the_slider(dock_in, qtbot, frame, tmp_path) -> None:
     dock = dock_in()
     stack = np.stack([np.roll(frame, 5 * n, axis=1) for n in range(4)])
