@@ -216,6 +216,11 @@ def test_white_is_zero_is_turned_over(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_picture_file(tmp_path / "a.tif").pixels[0], 255 - RAMP)
 
 
+def test_white_is_zero_is_turned_over_in_single_bits_too(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", RAMP > 100, photometric="miniswhite")
+    np.testing.assert_array_equal(read_spin_picture(tmp_path / "a.tif").pixels, RAMP <= 100)
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
 def test_a_damaged_picture_is_an_error_of_ours(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
