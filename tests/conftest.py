@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -54,6 +55,22 @@ def real_data() -> Path:
         if folder and Path(folder).is_dir():
             return Path(folder)
     pytest.skip("real files are not here: set MAGTEX_REAL_DATA to their folder")
+
+
+@pytest.fixture(scope="session")
+def on_apple() -> Callable[[Any], Any]:
+    """Let a tensor refuse float64, as those on Apple's GPUs do, until ``cpu()`` fetches it."""
+    import torch
+
+    class OnApple(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            answer = super().__torch_function__(function, types, args, kwargs)
+            if isinstance(answer, cls) and answer.dtype is torch.float64:
+                raise TypeError("MPS has no float64")
+            return answer.as_subclass(torch.Tensor) if function is torch.Tensor.cpu else answer
+
+    return lambda tensor: tensor.as_subclass(OnApple)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import importlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from napari_magtex import contributions
 from napari_magtex.colours import spin_to_rgb
 from napari_magtex.contributions import (
+    FIRST_KEY,
     METADATA_KEY,
     get_frame_reader,
     get_ovf_reader,
@@ -111,6 +113,16 @@ def test_several_files_give_their_layers_in_order(tmp_path: Path) -> None:
     assert [layer[1]["name"] for layer in get_ovf_reader(paths)(paths)] == ["a.ovf", "b.ovf"]
 
 
+def test_numbers_at_points_on_no_grid_are_refused(tmp_path: Path) -> None:
+    header = "OOMMF OVF 2.0|Segment count: 1|Begin: Segment|Begin: Header|meshtype: irregular|meshunit: m|valuedim: 1"
+    header += "|valueunits: J|valuelabels: E|pointcount: 3|xmin: 0|ymin: 0|zmin: 0|xmax: 1|ymax: 1|zmax: 1|End: Header"
+    lines = [f"# {line}" for line in f"{header}|Begin: Data Text".split("|")]
+    numbers = ["0 0 0 1", "0.1 0.77 0 2", "1 0.3 0 3"]
+    (tmp_path / "a.ovf").write_text("\n".join([*lines, *numbers, "# End: Data Text", "# End: Segment", ""]))
+    with pytest.raises(Unsuitable, match="hold no vectors"):
+        read_ovf_layers(tmp_path / "a.ovf")
+
+
 def test_a_failing_reader_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.ovf").write_text("nothing")
     with pytest.raises(UnreadableFile, match=r"a\.ovf: this is no OVF file"):
@@ -137,6 +149,25 @@ def test_a_spin_picture_opens_with_its_calibration(tmp_path: Path) -> None:
     assert attributes["metadata"][METADATA_KEY]["colour_map"] == "mumax3"
     calibration = read_calibration(path)
     assert calibration == {key: attributes[key] for key in ("scale", "units", "axis_labels", "metadata")}
+
+
+def test_calibration_is_that_of_the_layers_own_segment(tmp_path: Path) -> None:
+    path = tmp_path / "run.ovf"
+    write_ovf(path, texture())
+    one = path.read_bytes()
+    write_ovf(path, replace(texture(), cell=(1e-9, 4e-9, 5e-9)))
+    path.write_bytes(one.replace(b"Segment count: 1", b"Segment count: 2") + path.read_bytes())
+    first, second = read_ovf_layers(path)
+    for pixels, attributes, _ in (first, second):
+        told = read_calibration(path, "renamed", pixels.shape[:2], attributes["metadata"])
+        assert told["scale"] == attributes["scale"]
+        assert told["metadata"][FIRST_KEY] == attributes["metadata"][FIRST_KEY]
+    name = second[1]["name"]
+    assert read_calibration(path, name, second[0].shape[:2])["scale"] == second[1]["scale"]
+    with pytest.raises(Unsuitable, match="2 pictures, of which 2 are like this layer"):
+        read_calibration(path, "run", first[0].shape[:2])
+    with pytest.raises(Unsuitable, match="2 pictures, of which 0"):
+        read_calibration(path, "run", (7, 7))
 
 
 def test_a_uniform_picture_still_opens(tmp_path: Path) -> None:

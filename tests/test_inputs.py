@@ -141,6 +141,14 @@ def test_arrays_and_tables_are_pictures(tmp_path: Path) -> None:
         np.testing.assert_array_equal(open_inputs(tmp_path / name)[0].picture.pixels, RAMP)
 
 
+def test_a_grey_array_saved_in_colours_is_no_spin_picture(tmp_path: Path) -> None:
+    np.save(tmp_path / "grey.npy", np.repeat(RAMP[..., None], 3, axis=2).astype(np.uint8))
+    picture = open_inputs(tmp_path / "grey.npy")[0].picture
+    assert (picture.contrast, picture.is_colour) == (None, False)
+    np.save(tmp_path / "colour.npy", np.random.default_rng(0).random((20, 24, 3)))
+    assert open_inputs(tmp_path / "colour.npy")[0].picture.contrast is Contrast.SPIN
+
+
 @pytest.mark.parametrize(
     "row", ["0,5;-1,25;1,5E-3", "0,5\t-1,25\t1,5E-3", "0.5,-1.25,1.5E-3", "0.5 -1.25 0.0015", "0.5; -1.25; .0015"]
 )

@@ -32,7 +32,10 @@ def test_what_is_no_picture_is_refused_with_the_reason(pixels, words):
         Picture(pixels)
 
 
-@pytest.mark.parametrize(("dtype", "full"), [("uint8", 255), ("uint16", 65535), ("int64", 255), ("uint32", 65535)])
+@pytest.mark.parametrize(
+    ("dtype", "full"),
+    [("uint8", 255), ("uint16", 65535), ("int64", 255), ("uint32", 65535), ("uint16", 255), ("int16", 4095)],
+)
 def test_integers_of_colour_go_to_one(dtype, full):
     pixels = np.zeros((20, 20, 3), dtype)
     pixels[3, 4] = full, full // 3, 0
@@ -52,6 +55,22 @@ def test_lone_bad_pixels_take_the_median():
     picture = Picture(pixels)
     assert np.isfinite(picture.pixels).all()
     assert picture.pixels[3, 4] == picture.pixels[5, 6] == np.float32(np.median(pixels[np.isfinite(pixels)]))
+
+
+def test_areas_that_are_not_finite_join_the_mask():
+    pixels = RAMP.copy()
+    pixels[:2], pixels[8:12, 3:8], pixels[15, 15] = np.nan, np.inf, np.nan
+    missing = np.zeros(RAMP.shape, bool)
+    missing[:2] = missing[8:12, 3:8] = True
+    picture = Picture(pixels)
+    np.testing.assert_array_equal(~picture.inside, missing)
+    assert picture.pixels[0, 0] == np.median(picture.pixels[~missing])
+    np.testing.assert_array_equal(~Picture(pixels, mask=below(18)).inside, missing | below(18))
+    colours = np.full((20, 24, 3), 0.5)
+    colours[8:12, 3:8, 1] = np.nan
+    assert Picture(colours).mask.sum() == 20
+    with pytest.raises(UnusablePicture, match="covers every pixel"):
+        Picture(pixels, mask=~missing)
 
 
 def test_grey_sixteen_bit_keeps_the_recorders_counts():

@@ -11,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+ALIKE = 0.02  # red, green and blue no further apart than this all over are a grey picture saved as colour
 NO_MATERIAL = 127 / 255  # the grey that MuMax3 leaves where m = 0; here it is every map's
 _ENOUGH = 4096  # pixels tell a colour map: the shares that decide are then known to 0.6 %
 ARROW_SHADE = 155 / 255  # MuMax3's ",arrows" darkens what lies below to this
@@ -141,6 +142,11 @@ def recognise(rgb: ArrayLike, inside: NDArray[np.bool_] | None = None) -> Colour
         if _explained(material, curve) > 0.97 and np.quantile(z, 0.98) > 0.6 and np.quantile(z, 0.02) < -0.6:
             return curve
     return ColourMap.MUMAX3 if _explained(material, ColourMap.MUMAX3) > 0.85 else None
+
+
+def is_grey(rgb: NDArray[np.float32]) -> bool:
+    """Whether a picture (..., 3) from 0 to 1 has no colour, as JPEG leaves grey ones that are saved in colours."""
+    return not bool((spread(rgb) > ALIKE).any())
 
 
 def spread(rgb: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ Paths = str | Path | list[str]
 Reader = Callable[[Paths], list[LayerData]]
 
 METADATA_KEY = "magtex"  # in a layer's metadata: its SpinTexture, or a mapping with what its file says
+FIRST_KEY = "magtex_first_frame"  # beside it: the number of the layer's first frame among all that its file holds
 MASK_KEY = "mask"  # in that mapping: (ny, nx), True where nothing may be analysed
 NANOMETRE = 1e-9
 
@@ -42,15 +44,14 @@ def ovf_layers(path: Path) -> list[LayerData]:
     from napari_magtex.io.ovf import open_ovf
 
     segments = open_ovf(path)
-    layers = []
-    for segment in segments:
+    layers: list[LayerData] = []
+    for number, segment in enumerate(segments):
         name = path.name if len(segments) == 1 else f"{path.name} [{segment.meta['segment']}]"
         if segment.points is not None:
             layers.append(_points_layer(segment, name))
-        elif segment.is_vectors:
-            layers.append(texture_layer(segment.texture(), name))
-        else:
-            layers.extend(_component_layers(segment, name))
+            continue
+        own = [texture_layer(segment.texture(), name)] if segment.is_vectors else _component_layers(segment, name)
+        layers += [_from_frame(number, layer) for layer in own]
     return layers
 
 
@@ -60,7 +61,9 @@ def frame_layers(path: Path) -> list[LayerData]:
 
     recordings = read_frames(path, lazy=True)
     alone = len(recordings) == 1
-    return [_frames_layer(f, path.name if alone or not f.title else f"{path.name}: {f.title}") for f in recordings]
+    layers = [_frames_layer(f, path.name if alone or not f.title else f"{path.name}: {f.title}") for f in recordings]
+    before = accumulate(map(len, recordings), initial=0)
+    return [_from_frame(first, layer) for first, layer in zip(before, layers, strict=False)]
 
 
 def picture_layers(path: Path) -> list[LayerData]:
@@ -70,17 +73,26 @@ def picture_layers(path: Path) -> list[LayerData]:
     return [_frames_layer(read_picture_file(path), path.name)]
 
 
-def read_calibration(path: str | Path) -> dict[str, Any]:
+def read_calibration(
+    path: str | Path, name: str = "", shape: Sequence[int] = (), metadata: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return what the source file of an open layer says of it.
+
+    Parameters
+    ----------
+    name, shape, metadata
+        Of the layer, colours left out of the shape; they tell which of a file's recordings, segments or parts it is.
 
     Returns
     -------
-    ``scale``, ``units``, ``axis_labels`` and ``metadata`` as our readers give them; of the file's first layer.
+    ``scale``, ``units``, ``axis_labels`` and ``metadata`` as our readers give them.
 
     Raises
     ------
     UnreadableFile
         The file is gone, or of a kind that we do not read.
+    Unsuitable
+        It holds several pictures, and nothing tells which of them the layer is.
     """
     from napari_magtex.inputs import OVF_SUFFIXES
     from napari_magtex.io.frames import HDF5_SUFFIXES, READERS
@@ -93,7 +105,7 @@ def read_calibration(path: str | Path) -> dict[str, Any]:
         layers = frame_layers(path)
     else:
         layers = picture_layers(path)
-    told = layers[0][1]
+    told = _layer_like(layers, name, tuple(shape), metadata or {})
     return {key: told[key] for key in ("scale", "units", "axis_labels", "metadata")}
 
 
@@ -176,6 +188,36 @@ def _reader(read_one: Callable[[Path], list[LayerData]]) -> Reader:
     return read
 
 
+def _layer_like(
+    layers: Sequence[LayerData], name: str, shape: tuple[int, ...], metadata: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the attributes of the one layer among a file's that is an open layer."""
+    images = [(data, attributes) for data, attributes, kind in layers if kind == "image"]
+    alike = images
+    if len(images) > 1:
+        if FIRST_KEY in metadata:  # the layer is from our own reader
+            alike = [image for image in images if _place(image[1]["metadata"]) == _place(metadata)]
+        else:
+            alike = [image for image in images if image[0].shape[: len(image[1]["scale"])] == shape]
+            alike = [image for image in alike if image[1]["name"] == name] or alike
+    if len(alike) != 1:
+        raise Unsuitable(
+            f"the file holds {len(images)} pictures, of which {len(alike)} are like this layer: open the file anew "
+            "with napari-magtex, which tells them apart"
+        )
+    return alike[0][1]
+
+
+def _place(metadata: Mapping[str, Any]) -> tuple[Any, Any]:
+    held = metadata.get(METADATA_KEY)
+    return metadata[FIRST_KEY], held.get("component") if isinstance(held, Mapping) else None
+
+
+def _from_frame(first: int, layer: LayerData) -> LayerData:
+    data, attributes, kind = layer
+    return data, {**attributes, "metadata": {**attributes["metadata"], FIRST_KEY: first}}, kind
+
+
 def _frames_layer(frames: Frames, name: str) -> LayerData:
     pixels = frames.pixels if len(frames) > 1 else frames.pixels[0]
     meta = dict(frames.meta)
@@ -207,6 +249,8 @@ def _points_layer(segment: OvfSegment, name: str) -> LayerData:
     import numpy as np
 
     assert segment.points is not None
+    if segment.value_dim != 3:
+        raise Unsuitable("the points lie on no grid and hold no vectors: there is nothing to draw of them")
     places, vectors = segment.points, segment.values[0, 0].astype(np.float64)
     room = np.ptp(places, axis=0).max() / np.sqrt(len(places))
     longest = np.linalg.norm(vectors, axis=1).max() or 1.0

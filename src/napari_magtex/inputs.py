@@ -15,7 +15,7 @@ from napari_magtex.files import checked_file
 from napari_magtex.imaging.cells import draw_cells
 from napari_magtex.io.frames import HDF5_SUFFIXES, READERS, Frames, each_frame, read_frames
 from napari_magtex.io.ovf import OvfSegment, open_ovf
-from napari_magtex.io.spin_png import read_picture_file
+from napari_magtex.io.spin_png import read_picture_file, told_by_colour
 from napari_magtex.picture import SMALLEST_SIDE, Contrast, Picture
 from napari_magtex.texture import Lattice, SpinTexture
 
@@ -186,8 +186,8 @@ def _array(path: Path) -> Frames:
         raise UnreadableFile(f"the array has the shape {array.shape}: a picture has rows and columns")
     if not array.size:
         raise UnreadableFile(f"the array has the shape {array.shape}: it holds no frame")
-    contrast = Contrast.SPIN if colour else None
-    return Frames(array.reshape(-1, *array.shape[-3 if colour else -2 :]), None, contrast, path.name, {"format": "npy"})
+    frames = array.reshape(-1, *array.shape[-3 if colour else -2 :])
+    return told_by_colour(Frames(frames, None, None, path.name, {"format": "npy"}))
 
 
 def _table(path: Path) -> Frames:

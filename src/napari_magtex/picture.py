@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from napari_magtex.errors import BadRegion, UnusablePicture
 
 SMALLEST_SIDE = 16  # pixels: below it no texture can be told from noise
-_FULL = (255, 65535)  # what a full colour may be in integers
+_FULL = (255, 1023, 4095, 16383, 65535)  # what a full colour may be in integers: of 8 bits, or a camera's 10 to 16
 _OVERSHOOT = 0.5  # that interpolation may leave beyond 0 and 1; spins reach -1
-GREY_TOLERANCE = 2.5 / 255  # grey pictures come back from colour JPEG with channels this far apart
 
 
 class Contrast(StrEnum):
@@ -85,8 +84,9 @@ class Picture:
     meta
         Acquisition data, colour map, truth of a sample.
     mask
-        (ny, nx), True where nothing may be analysed: a footer, a hole, what lies outside of a region's outline. The
-        pixels there take the median of the others, so that they are no texture of their own. None: all count.
+        (ny, nx), True where nothing may be analysed: a footer, a hole, what lies outside of a region's outline. Areas
+        that are not finite join it. The pixels there take the median of the others, so that they are no texture of
+        their own. None: all count.
 
     Raises
     ------
@@ -105,13 +105,15 @@ class Picture:
     mask: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        pixels = _real_pixels(np.asarray(self.pixels))
+        pixels, missing = _real_pixels(np.asarray(self.pixels))
         ny, nx = pixels.shape[:2]
         if min(ny, nx) < SMALLEST_SIDE:
             raise UnusablePicture(
                 f"the picture is {nx} x {ny} pixels: a texture needs {SMALLEST_SIDE} x {SMALLEST_SIDE} or more"
             )
         mask = checked_mask(self.mask, (ny, nx))
+        if missing is not None:
+            mask = checked_mask(missing if mask is None else mask | missing, (ny, nx))
         if mask is not None:
             pixels[mask] = np.median(pixels[~mask], axis=0)
         pixels.flags.writeable = False
@@ -148,8 +150,11 @@ class Picture:
 
     @property
     def sha256(self) -> str:
-        """Hash of the pixels, as filled where they are masked."""
-        return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()
+        """Hash of the pixels, as filled where they are masked, and of the mask where there is one."""
+        seen = hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes())
+        if self.mask is not None:
+            seen.update(np.packbits(self.mask).tobytes())
+        return seen.hexdigest()
 
     def crop(self, region: Region) -> Picture:
         """Cut a region out; what lies outside its outline is masked.
@@ -188,39 +193,39 @@ def checked_mask(mask: NDArray[np.bool_] | None, shape: tuple[int, int]) -> NDAr
     return mask if mask.any() else None
 
 
-def _real_pixels(pixels: NDArray[Any]) -> NDArray[np.float32]:
-    """Bring any image array to float32: integers of colour to 0..1, alpha over white, lone bad pixels to the median."""
-    if np.iscomplexobj(pixels):
-        raise UnusablePicture("the picture is complex: show its phase or its amplitude and analyse that")
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
-        raise UnusablePicture(
-            f"one frame is (ny, nx) or (ny, nx, 3 or 4), this is {pixels.shape}: choose one frame of the stack"
-        )
-    colour = pixels.ndim == 3
-    real = pixels.astype(np.float32) / np.float32(_full(pixels) if colour else 1.0)
-    if colour and real.shape[2] == 4:
+def unit_colours(colours: NDArray[Any]) -> NDArray[np.float32]:
+    """Return red, green and blue (..., 3) from 0 to 1, alpha over white.
+
+    Raises
+    ------
+    UnusablePicture
+        The numbers do not tell what a full colour is.
+    """
+    real = colours.astype(np.float32) / np.float32(full_colour(colours))
+    if real.shape[-1] == 4:
         alpha = np.clip(real[..., 3:], 0, 1)
         real = real[..., :3] * alpha + (1 - alpha)
-    finite = np.isfinite(real)
-    if finite.size and not finite.any():
-        raise UnusablePicture("no pixel of the picture is finite: every one is NaN or infinite")
-    if not finite.all():
-        real = np.where(finite, real, np.median(real[finite])).astype(np.float32)
-    return np.ascontiguousarray(real.clip(0, 1) if colour else real)
+    return real
 
 
-def _full(colours: NDArray[Any]) -> float:
-    """Return the value of a full colour; of integers wider than 16 bits their largest one tells."""
-    if np.issubdtype(colours.dtype, np.integer):
-        if colours.dtype.itemsize <= 2:
-            return float(np.iinfo(colours.dtype).max)
-        low, high = float(colours.min(initial=0)), float(colours.max(initial=0))
-        if low >= 0 and high <= _FULL[-1]:
-            return float(next(full for full in _FULL if high <= full))
-    elif colours.dtype == bool:
+def full_colour(colours: NDArray[Any]) -> float:
+    """Return the value of a full colour; of integers wider than 8 bits their largest one tells.
+
+    Raises
+    ------
+    UnusablePicture
+        No colours have such numbers.
+    """
+    if colours.dtype == bool:
         return 1.0
+    low, high = float(colours.min(initial=0)), float(colours.max(initial=0))
+    if np.issubdtype(colours.dtype, np.integer):
+        most = float(np.iinfo(colours.dtype).max)
+        if colours.dtype.itemsize == 1:
+            return most
+        if low >= 0 and high <= _FULL[-1]:
+            return min(most, float(next(full for full in _FULL if high <= full)))
     else:
-        low, high = float(colours.min(initial=0)), float(colours.max(initial=0))
         if not math.isfinite(high - low):
             finite = colours[np.isfinite(colours)]
             low, high = float(finite.min(initial=0)), float(finite.max(initial=0))
@@ -230,3 +235,36 @@ def _full(colours: NDArray[Any]) -> float:
         f"colours go from {low:g} to {high:g}: floats take 0 to 1, integers 0 to 255 or 65535. Rescale them; spins are "
         "read from an OVF"
     )
+
+
+def _real_pixels(pixels: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Bring any image array to float32: integers of colour to 0..1, alpha over white, bad pixels to the median.
+
+    Returns
+    -------
+    The pixels, and the areas of bad ones (ny, nx); None where every pixel is good.
+    """
+    if np.iscomplexobj(pixels):
+        raise UnusablePicture("the picture is complex: show its phase or its amplitude and analyse that")
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        raise UnusablePicture(
+            f"one frame is (ny, nx) or (ny, nx, 3 or 4), this is {pixels.shape}: choose one frame of the stack"
+        )
+    colour = pixels.ndim == 3
+    real = unit_colours(pixels) if colour else pixels.astype(np.float32)
+    finite = np.isfinite(real)
+    if finite.size and not finite.any():
+        raise UnusablePicture("no pixel of the picture is finite: every one is NaN or infinite")
+    missing = None
+    if not finite.all():
+        missing = _areas(~np.asarray(finite.all(axis=2) if colour else finite))
+        real = np.where(finite, real, np.median(real[finite])).astype(np.float32)
+    return np.ascontiguousarray(real.clip(0, 1) if colour else real), missing
+
+
+def _areas(bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave lone pixels and lines of them, which a detector misses, out of (ny, nx)."""
+    from scipy.ndimage import binary_erosion, binary_propagation
+
+    cores = binary_erosion(bad, np.ones((3, 3), dtype=bool), border_value=1)
+    return np.asarray(binary_propagation(cores, mask=bad), dtype=bool)

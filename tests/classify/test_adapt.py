@@ -192,6 +192,18 @@ def test_the_least_sure_is_asked_for_first_and_what_has_a_label_not_at_all(tiny:
     assert drain(most_useful(pictures[:1], tiny, known={pictures[0].sha256})) == []
 
 
+def test_a_picture_that_cannot_be_used_does_not_end_a_ranking(tiny: Classifier) -> None:
+    rng = np.random.default_rng(0)
+    good = Picture(rng.random((64, 64)), Contrast.KERR)
+    phase = Picture(rng.random((64, 64)), Contrast.PHASE)
+    refused: list[tuple[int, Exception]] = []
+    pictures = [phase, good, OSError("the disk is gone")]
+    (useful,) = drain(most_useful(pictures, tiny, refused=lambda *told: refused.append(told)))
+    assert useful.place == 1
+    assert [place for place, _ in refused] == [0, 2]
+    assert "electron phase" in str(refused[0][1])
+
+
 def test_a_sure_answer_has_no_bits_and_an_open_one_has_those_of_ten_answers(tiny: Classifier) -> None:
     (verdict,) = drain(classify(_rings(1, period=20), tiny))
     sure = dict.fromkeys(map(str, STATES), 0.0) | {"fm": 1.0}

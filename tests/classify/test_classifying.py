@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_magtex.classify.calibration import Calibration
-from napari_magtex.classify.network import GREY_CONTRASTS, STATES, TextureNet
+from napari_magtex.classify.network import GREY_CONTRASTS, STATES, Logits, TextureNet
 from napari_magtex.classify.predict import Classifier, classify, raw_answers, ready
 from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import ModelUnavailable, Unsuitable
@@ -126,6 +126,20 @@ def test_an_electron_phase_is_refused_with_a_way_out() -> None:
     picture = Picture(np.random.default_rng(0).random((64, 64)), Contrast.PHASE)
     with pytest.raises(Unsuitable, match="reconstruct"):
         drain(classify([picture], _classifier()))
+
+
+def test_an_apple_gpu_without_float64_answers_too(monkeypatch, on_apple) -> None:  # type: ignore[no-untyped-def]
+    classifier, (picture, *_) = _classifier(), _pictures()
+    ((_, expected),) = raw_answers([picture], classifier)
+    heads = classifier.network.heads
+
+    def answer(*features: torch.Tensor) -> Logits:
+        return Logits(*map(on_apple, vars(heads(*features)).values()))
+
+    monkeypatch.setattr(classifier.network, "heads", answer)
+    ((_, raw),) = raw_answers([picture], classifier)
+    assert raw.state.dtype == np.float64
+    np.testing.assert_array_equal(raw.state, expected.state)
 
 
 def test_weights_for_another_network_are_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,28 @@ def test_the_pixels_come_back_as_the_network_saw_them(corrections: Corrections, 
     np.testing.assert_array_equal(again.pixels, picture.pixels)
     assert again.contrast is Contrast.SPIN
     assert again.pixel_size == pytest.approx((2e-9, 2e-9))
+
+
+def test_the_mask_comes_back_and_tells_corrections_apart(corrections: Corrections) -> None:
+    top, left = np.zeros((2, 24, 32), bool)
+    top[:5], left[:, :5] = True, True
+    pixels = _picture().pixels
+    pixels = np.where(top | left, np.median(pixels[~top & ~left]), pixels)  # as both are filled
+    pictures = [Picture(pixels, Contrast.KERR, name="a.tif", mask=mask) for mask in (top, left, None)]
+    assert all((picture.pixels == pixels).all() for picture in pictures)
+    kept = [_keep(corrections, picture) for picture in pictures]
+    assert corrections.read() == kept
+    for correction, picture in zip(kept, pictures, strict=True):
+        np.testing.assert_array_equal(corrections.picture(correction).inside, picture.inside)
+    corrections.remove(kept[:1])
+    assert len(list(corrections.folder.glob("*_mask.tif"))) == 1
+
+
+def test_a_file_name_that_is_no_utf8_does_not_lock_the_folder(corrections: Corrections) -> None:
+    kept = _keep(corrections, replace(_picture(), name="caf\udce9.tif"))
+    assert corrections.read() == [kept]
+    second = _keep(corrections, _picture(1))
+    assert corrections.read() == [kept, second]
 
 
 def test_a_uniform_colour_can_be_kept_too(corrections: Corrections) -> None:

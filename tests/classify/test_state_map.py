@@ -124,6 +124,22 @@ def test_what_is_out_of_range_is_declined(untrained: Classifier) -> None:
     assert _total(answer) == 1
 
 
+def test_a_window_of_one_colour_is_uniform_as_it_is_to_classify(untrained: Classifier) -> None:
+    half = np.concatenate([np.full((64, 64, 3), 0.7), np.random.default_rng(0).random((64, 64, 3))], axis=1)
+    answer = _map(Picture(half, Contrast.SPIN), _always(untrained, State.FM_STRIPES), window=64, step=64)
+    assert (answer.labels[:, :64] == LABELS[State.FM]).all()
+    assert (answer.labels[:, 64:] == LABELS[State.FM_STRIPES]).all()
+
+
+def test_a_hologram_is_declined_as_it_is_by_classify(untrained: Classifier) -> None:
+    fringes = np.random.default_rng(0).poisson(50 * (1 + 0.5 * _waves(256, 256, period=4.3)))
+    picture = Picture(fringes, Contrast.LORENTZ)
+    (verdict,) = drain(classify([picture], untrained))
+    assert verdict.verdict == "out_of_range"
+    assert _map(picture, untrained, window=128).result.declined == 1
+    assert _map(replace(picture, contrast=Contrast.KERR), untrained, window=128).result.declined == 0
+
+
 def test_outside_the_mask_is_nothing_and_does_not_count(untrained: Classifier) -> None:
     y, x = np.mgrid[:100, :100]
     mask = np.hypot(y - 50, x - 50) < 40

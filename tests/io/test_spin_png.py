@@ -76,6 +76,33 @@ def test_grey_of_every_depth_keeps_its_numbers(tmp_path: Path, image: Image.Imag
     assert (picture.contrast, picture.pixel_size) == (None, None)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "int32", "int64"])
+def test_colours_in_wide_integers_stay_colours(tmp_path: Path, dtype: str) -> None:
+    pixels = np.round(spin_to_rgb(spins()) * 255).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
+    picture = read_spin_picture(tmp_path / "a.tif")
+    assert (picture.contrast, picture.meta["colour_map"]) == (Contrast.SPIN, ColourMap.MUMAX3)
+    np.testing.assert_allclose(picture.pixels, spin_to_rgb(spins()), atol=0.01)
+
+
+def test_a_grey_picture_with_a_transparent_pixel_is_grey(tmp_path: Path) -> None:
+    pixels = np.dstack([RAMP] * 3 + [255 + 0 * RAMP]).astype(np.uint8)
+    pixels[3, 4, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    picture = read_spin_picture(tmp_path / "a.png")
+    assert (picture.contrast, picture.is_colour) == (None, False)
+    seen = RAMP.copy()
+    seen[3, 4] = 255  # the white behind it
+    np.testing.assert_array_equal(picture.pixels, seen)
+
+
+def test_colours_on_a_scale_of_their_own_open_and_are_refused_where_they_are_analysed(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.linspace(0, 99, 1200).reshape(20, 20, 3), photometric="rgb")
+    assert read_picture_file(tmp_path / "a.tif").is_colour
+    with pytest.raises(UnusablePicture, match="colours go from 0 to 99"):
+        read_spin_picture(tmp_path / "a.tif")
+
+
 def test_palettes_are_looked_up_and_what_is_transparent_is_white(tmp_path: Path) -> None:
     colours = np.zeros((20, 20, 4), dtype=np.uint8)
     colours[:, :10] = (255, 0, 0, 255)
@@ -187,6 +214,11 @@ def test_a_large_tiff_stack_stays_on_the_disk(tmp_path: Path, monkeypatch, optio
 def test_white_is_zero_is_turned_over(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", RAMP.astype(np.uint8), photometric="miniswhite")
     np.testing.assert_array_equal(read_picture_file(tmp_path / "a.tif").pixels[0], 255 - RAMP)
+
+
+def test_white_is_zero_is_turned_over_in_single_bits_too(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", RAMP > 100, photometric="miniswhite")
+    np.testing.assert_array_equal(read_spin_picture(tmp_path / "a.tif").pixels, RAMP <= 100)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])

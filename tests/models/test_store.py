@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from napari_magtex.errors import ModelUnavailable
-from napari_magtex.models import store
+from napari_magtex.errors import MagtexError, ModelUnavailable
+from napari_magtex.models import adapted, store
 
 CARD = {"kind": "classifier", "name": "tiny", "seed": 1}
 
@@ -29,6 +29,23 @@ def test_weights_and_card_come_back(saved):
 def test_the_card_lies_beside_the_weights_too(saved):
     assert json.loads(saved.with_suffix(".json").read_text()) == CARD
     assert sorted(path.name for path in saved.parent.iterdir()) == ["tiny.json", "tiny.safetensors"]
+
+
+def test_a_network_replaces_no_other_file(tmp_path):
+    notes = tmp_path / "mine.json"
+    notes.write_text("[1, 2]")
+    with pytest.raises(MagtexError, match=r"mine\.json is there already"):
+        adapted.save(tmp_path / "mine.safetensors", {"weight": torch.ones(1)}, CARD)
+    store.save(tmp_path / "mine.safetensors", {"weight": torch.ones(1)}, CARD)
+    assert notes.read_text() == "[1, 2]"
+    assert store.load(tmp_path / "mine.safetensors", kind="classifier").card == CARD
+    with pytest.raises(MagtexError, match=r"mine\.safetensors is there already"):
+        adapted.save(tmp_path / "mine.safetensors", {"weight": torch.ones(1)}, CARD)
+
+
+def test_a_network_trained_anew_replaces_its_card(saved):
+    store.save(saved, {"weight": torch.ones(1)}, {**CARD, "seed": 2})
+    assert json.loads(saved.with_suffix(".json").read_text())["seed"] == 2
 
 
 def test_missing_weights_are_told_with_the_names_that_are_there(tmp_path):

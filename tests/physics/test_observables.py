@@ -7,6 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_magtex.physics import batched, orders, structure, topology, walls
+from napari_magtex.physics import observables as measures
 from napari_magtex.physics.observables import OBSERVABLES, observables
 from napari_magtex.physics.starts import helix_start, paint_skyrmion, random_start, uniform_start
 from napari_magtex.texture import Lattice
@@ -32,6 +34,19 @@ def textures(lattice: Lattice = Lattice.SQUARE) -> torch.Tensor:
 def staggered(m: torch.Tensor) -> torch.Tensor:
     rows, columns = torch.meshgrid(*(torch.arange(n) for n in m.shape[2:]), indexing="ij")
     return m * (1 - 2 * ((rows + columns) % 2))
+
+
+@BOTH
+@pytest.mark.parametrize("periodic", [True, False])
+def test_an_apple_gpu_without_float64_measures_nearly_the_same(lattice, periodic, on_apple, monkeypatch):
+    m = textures(lattice)
+    expected = observables(m, lattice=lattice, periodic=periodic)
+    for room in (measures, orders, structure, topology, walls):
+        monkeypatch.setattr(room, "precise", lambda _: batched.precise(torch.device("mps")))
+    row = observables(on_apple(m), lattice=lattice, periodic=periodic)
+    for name in ("mean_z", "neighbour_correlation", "ferromagnetic_order", "charge", "wall_length"):
+        assert float(row[name][0]) == pytest.approx(float(expected[name][0]), abs=1e-4)
+    assert float(row["period"][1]) == pytest.approx(float(expected["period"][1]), rel=1e-4)
 
 
 @BOTH

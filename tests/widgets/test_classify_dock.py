@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from napari.utils.notifications import notification_manager
 
+from napari_magtex.contributions import FIRST_KEY
 from napari_magtex.picture import Contrast
 from napari_magtex.results import Provenance, Verdict
 from napari_magtex.states.definitions import State, hidden_states
@@ -119,6 +120,36 @@ def test_attentions_of_several_frames_and_regions_do_not_replace_each_other(dock
     assert [layer.name for layer in dock.viewer.layers[2:]] == [
         f"attention to FM skyrmions, region {n + 1}, frame {n}: stack" for n in range(2)
     ]
+
+
+def test_attention_is_of_the_network_and_the_pixels_that_gave_the_verdict(dock_in, qtbot, frame, monkeypatch) -> None:
+    dock = dock_in()
+    image = dock.viewer.add_image(frame.copy(), name="frame")
+    run(dock, qtbot)
+    asked: list[Any] = []
+
+    def attention(picture: Any, classifier: Any, state: State) -> np.ndarray:
+        asked.append(classifier)
+        return np.zeros(picture.shape, np.float32)
+
+    monkeypatch.setattr("napari_magtex.explain.attention.attention", attention)
+    dock.network.choice.value = "nine-states"  # chosen since then
+    run(dock, qtbot, dock.attend)
+    assert [classifier.model for classifier in asked] == [dock.results()[0].provenance.model]
+    image.data[40:60] = 0
+    run(dock, qtbot, dock.attend)
+    assert len(asked) == 1
+    assert "has changed since it was classified" in notification_manager.records[-1].message
+
+
+def test_frames_are_numbered_as_those_of_their_file(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(np.stack([frame] * 3), name="stack", metadata={FIRST_KEY: 40})
+    dock.viewer.dims.set_point(0, 2)
+    run(dock, qtbot)
+    assert [verdict.provenance.frame for verdict in dock.results()] == [40, 41, 42]
+    assert dock.current().verdict.provenance.frame == 42
+    assert list(dock.track.marker.get_xdata()) == [42, 42]
 
 
 def test_cancel_keeps_what_is_done(dock_in, qtbot, frame) -> None:

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
 
 from napari_magtex.classify import adapt
 from napari_magtex.classify.adapt import Adaptation, HeldBack
 from napari_magtex.classify.corrections import corrections_folder
+from napari_magtex.io import spin_png
 from napari_magtex.io.corrections import TABLE
 from napari_magtex.models.store import read_card
 from napari_magtex.picture import Contrast
@@ -103,16 +106,25 @@ def test_the_ranking_leads_to_each_frame_and_passes_over_what_has_a_label(opened
     assert ranked[2] not in [candidate.view.frame for candidate in dock.candidates]
 
 
-def test_files_of_a_folder_are_ranked_and_shown_and_a_bad_one_is_told(opened, viewer, qtbot, stack, own_folder) -> None:
+def fails(_path: Path) -> None:
+    raise RuntimeError("the library fails")
+
+
+def test_files_of_a_folder_are_ranked_and_shown_and_a_bad_one_is_told(
+    opened, viewer, qtbot, stack, own_folder, monkeypatch
+) -> None:
     dock = opened(LearnDock)
     folder = own_folder / "frames"
     folder.mkdir()
     np.save(folder / "a.npy", stack[:2])
     np.save(folder / "b.npy", stack[5])
     (folder / "notes.txt").write_text("not a picture")
+    monkeypatch.setattr(spin_png, "read_tiff", fails)
+    tifffile.imwrite(folder / "odd.tif", stack[0])
     dock.rank_folder(folder)
     qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
     assert "notes.txt, frame 0" in notification_manager.records[-1].message
+    assert "odd.tif, frame 0: the library fails" in notification_manager.records[-1].message
     places = {(candidate.view.path.name, candidate.view.frame) for candidate in dock.candidates}
     assert places <= {("a.npy", 0), ("a.npy", 1), ("b.npy", 0)}
     assert len(places) > 1
@@ -122,6 +134,51 @@ def test_files_of_a_folder_are_ranked_and_shown_and_a_bad_one_is_told(opened, vi
     np.testing.assert_array_equal(shown.data, first.picture().pixels)
     assert shown not in dock.form.layer._values
     assert dock.kept[0].file == str(first.path)
+
+
+def test_the_keyboard_leads_to_a_frame_as_a_click_does(opened, viewer, qtbot) -> None:
+    dock = opened(LearnDock)
+    run(dock, qtbot)
+    dock.go_to(0)
+    qtbot.keyClick(dock.ranking_view, Qt.Key.Key_Down)
+    second = dock.candidates[1]
+    assert dock.shown is second
+    assert viewer.dims.point[0] == 10 * second.view.frame
+    dock.correct.state.value = State.FM
+    run(dock, qtbot, dock.correct.button)
+    assert [correction.frame for correction in dock.kept] == [second.view.frame]
+
+
+def test_a_label_is_of_the_picture_that_is_on_the_canvas(opened, viewer, qtbot, stack, own_folder) -> None:
+    dock = opened(LearnDock)
+    folder = own_folder / "frames"
+    folder.mkdir()
+    for number in (0, 3, 6):
+        np.save(folder / f"{number}.npy", stack[number])
+    dock.rank_folder(folder)
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
+    first, second, *_ = dock.candidates
+    label(dock, qtbot, 0, State.FM)
+    dock.ranking_view.setFocus()
+    second.view.path.unlink()
+    qtbot.keyClick(dock.ranking_view, Qt.Key.Key_Down)
+    assert not dock.ranking_view.isEnabled()
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
+    assert "no such file" in notification_manager.records[-1].message
+    assert dock.ranking_view.isEnabled()
+    assert dock.shown is first
+    assert dock.ranking_view.currentIndex().row() == 0
+    np.testing.assert_array_equal(viewer.layers[TO_LABEL].data, first.view.picture().pixels)
+
+
+def test_a_frame_of_a_closed_layer_is_not_labelled(opened, viewer, qtbot) -> None:
+    dock = opened(LearnDock)
+    run(dock, qtbot)
+    viewer.layers.clear()
+    dock.go_to(0)
+    assert "is closed" in notification_manager.records[-1].message
+    assert dock.shown is None
+    assert not dock.correct.isVisibleTo(dock)
 
 
 def test_a_network_learns_is_saved_and_can_be_chosen(opened, viewer, qtbot, monkeypatch) -> None:

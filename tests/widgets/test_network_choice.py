@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -44,6 +45,30 @@ def test_networks_of_another_kind_are_neither_offered_nor_opened(qapp, tiny_clas
     assert not {"my-tiny-states", "nine-states"} & set(captions(segmenters))
     with pytest.raises(ModelUnavailable, match="a segmenter is needed here"):
         segmenters.open_file(tiny_classifier)
+
+
+def test_networks_of_one_name_are_told_apart_by_their_folder(qapp, tiny_classifier, tmp_path) -> None:
+    choice = NetworkChoice("nine-states")
+    folders = (tmp_path / "a", tmp_path / "b", networks_folder())
+    paths = [folder / name for folder in folders for name in ("mine.safetensors", "nine-states.safetensors")]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tiny_classifier, path)
+        choice.open_file(path)
+        assert choice.value == path
+    assert f"mine ({tmp_path / 'a'})" in captions(choice)
+    choice.choice.value = "nine-states"
+    assert choice.value == "nine-states"
+    assert len(set(captions(choice))) == len(captions(choice))
+
+
+def test_a_network_that_was_saved_anew_is_loaded_anew(qapp, tiny_classifier, tmp_path) -> None:
+    path = shutil.copy(tiny_classifier, tmp_path / "mine.safetensors")
+    choice = NetworkChoice(path)
+    first = choice.loader(Device.CPU)()
+    assert choice.loader(Device.CPU)() is first
+    os.utime(path, ns=(1, 1))
+    assert choice.loader(Device.CPU)() is not first
 
 
 def test_no_network_is_chosen_where_the_one_wanted_is_not_there(qapp, tiny_segmenter) -> None:

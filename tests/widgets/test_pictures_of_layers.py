@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_magtex.contributions import METADATA_KEY
+from napari_magtex.contributions import METADATA_KEY, ovf_layers
 from napari_magtex.errors import UnusablePicture
-from napari_magtex.inputs import draw_texture
+from napari_magtex.inputs import draw_texture, open_inputs
+from napari_magtex.io.ovf import write_ovf
 from napari_magtex.picture import Contrast, Region
 from napari_magtex.texture import Lattice, SpinTexture
 from napari_magtex.widgets.layers import in_world
@@ -69,6 +70,18 @@ def test_the_frame_shown_is_told_also_where_another_layer_has_a_smaller_unit(mak
 def test_a_frame_beyond_the_stack_is_refused() -> None:
     with pytest.raises(UnusablePicture, match="has 5 frames: there is no frame 5"):
         picture_of(Image(RNG.random((5, 20, 30))), frame=5)
+
+
+def test_a_layer_of_a_file_of_several_names_its_frames_as_the_command_line_does(tmp_path) -> None:
+    for seed, name in enumerate(("a.ovf", "b.ovf")):
+        m = np.random.default_rng(seed).normal(size=(1, 18, 20, 3))
+        write_ovf(tmp_path / name, SpinTexture(m, cell=(1e-9,) * 3, saturation=4e5))
+    first, second = ((tmp_path / name).read_bytes() for name in ("a.ovf", "b.ovf"))
+    path = tmp_path / "run.ovf"
+    path.write_bytes(first.replace(b"Segment count: 1", b"Segment count: 2") + second)
+    layers = [Image(pixels, **attributes) for pixels, attributes, _ in ovf_layers(path)]
+    seen = [(picture.frame, picture.sha256) for picture in map(picture_of, layers)]
+    assert seen == [(each.picture.frame, each.picture.sha256) for each in open_inputs(path)]
 
 
 def test_a_frame_has_the_defocus_field_and_temperature_of_its_own() -> None:

@@ -104,6 +104,20 @@ def test_the_window_can_be_told_in_pixels_or_nm(dock_in, qtbot, frame) -> None:
     assert "the picture is 160 x 120 pixels" in last_notice()
 
 
+def test_nm_and_fields_are_offered_as_soon_as_the_layer_knows_them(dock_in, frame) -> None:
+    dock = dock_in()
+    image = dock.viewer.add_image(np.stack([frame] * 2), name="stack")
+    assert dock.unit.count() == 1
+    image.metadata = {METADATA_KEY: {"field_mT": [1, 2]}}
+    image.scale, image.units = (1, 2, 2), ("pixel", "nm", "nm")
+    assert dock.unit.count() == 2
+    assert dock.against.value == Series("field_mT", (1, 2))
+    dock.form.layer.value = dock.viewer.add_image(frame, name="other")
+    assert dock.unit.count() == 1
+    image.scale = (1, 3, 3)
+    assert dock.unit.count() == 1
+
+
 def test_a_stack_is_plotted_against_its_field_and_follows_the_slider(dock_in, qtbot, frame, tmp_path) -> None:
     dock = dock_in()
     stack = np.stack([np.roll(frame, 5 * n, axis=1) for n in range(4)])
@@ -195,6 +209,11 @@ def test_without_a_layer_or_a_map_the_person_is_told(dock_in, qtbot, tmp_path) -
 @pytest.mark.parametrize(
     ("text", "series"),
     [
+        ("frame;field_T\n0;0,1\n1;0,25\n2;0,3\n", Series("field_T", (0.1, 0.25, 0.3))),
+        ("frame;field_T\n0;0.1\n1;0.25\n2;1\n", Series("field_T", (0.1, 0.25, 1))),
+        ("field_T\n0,1\n0,25\n0,3\n", Series("field_T", (0.1, 0.25, 0.3))),
+        ('"frame","field_mT"\r\n"0","5"\r\n"1","6"\r\n"2","7"\r\n', Series("field_mT", (5, 6, 7))),
+        ("\ufefffield_mT,note,\n5,x,\n6,y,\n7,z,\n", Series("field_mT", (5, 6, 7))),
         ("frame,field_mT\n1,5\n0,-5\n2,15\n", Series("field_mT", (-5, 5, 15))),
         ("file;temperature_K\na.tif;10\nb.tif;20\nc.tif;30\n", Series("temperature_K", (10, 20, 30))),
         ("frame, pressure_GPa\n0, 1\n1, 2\n2, 3\n", Series("pressure_GPa", (1, 2, 3))),
@@ -203,8 +222,18 @@ def test_without_a_layer_or_a_map_the_person_is_told(dock_in, qtbot, tmp_path) -
     ],
 )  # fmt: skip
 def test_a_csv_gives_a_number_to_each_frame(text: str, series: Series, tmp_path: Path) -> None:
-    (tmp_path / "s.csv").write_text(text)
-    assert read_series(tmp_path / "s.csv", 3) == series
+    (tmp_path / "s.csv").write_text(text, encoding="utf-8")
+    assert read_series(tmp_path / "s.csv", 3) == [series]
+
+
+def test_every_known_column_of_a_csv_can_be_chosen(dock_in, frame, tmp_path: Path) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(np.stack([frame] * 3), name="stack")
+    (tmp_path / "s.csv").write_text("frame,temperature_K,field_mT\n0,300,1\n1,200,2\n2,100,3\n")
+    dock.against.open_file(tmp_path / "s.csv")
+    assert dock.against.value == Series("field_mT", (1, 2, 3))
+    dock.against.value = Series("temperature_K", (300, 200, 100))
+    assert "temperature" in dock.against.choice.currentText()
 
 
 @pytest.mark.parametrize(
@@ -213,6 +242,8 @@ def test_a_csv_gives_a_number_to_each_frame(text: str, series: Series, tmp_path:
         ("frame,field_mT\n0,5\n1,6\n", Unsuitable, "s.csv has 2 rows, the stack 3 frames"),
         ("frame,field_mT\n1,5\n2,6\n3,7\n", Unsuitable, "the column frame must hold every frame once, from 0 to 2"),
         ("frame,field_mT\n0,5\n0,6\n1,7\n", Unsuitable, "every frame once"),
+        ("frame,field_mT\n0,5\n1,inf\n2,7\n", UnreadableFile, "row 2: no number in the column field_mT"),
+        ("frame,field_T\n0,0,1\n1,0,2\n2,0,3\n", UnreadableFile, "is no CSV"),
         ("frame,field_mT\n0,5\n1,high\n2,7\n", UnreadableFile, "row 2: no number in the column field_mT"),
         ("frame,a,b\n0,1,2\n1,1,2\n2,1,2\n", UnreadableFile, "has the columns frame, a, b: name one of them field_mT"),
         ("frame,note\n0,x\n1,y\n2,z\n", UnreadableFile, "has the columns frame, note"),

@@ -101,13 +101,9 @@ class Classifier:
     def judge(self, picture: Picture, raw: RawAnswer) -> Verdict:
         """Turn the logits of a picture into its verdict."""
         contrast = picture.contrast or self._contrast(picture, raw)
-        probabilities = self.calibration.probabilities(raw.state, contrast)
-        if picture.is_constant:  # one colour is a uniform texture, whatever a network makes of it
-            probabilities = np.array([float(s is State.FM) for s in STATES])
+        probabilities = self.probabilities(picture, raw, contrast)
         state = STATES[int(probabilities.argmax())]
-        applicability = self.calibration.applicability(raw.applicable)
-        if contrast is Contrast.LORENTZ and is_hologram(picture.pixels):
-            applicability = 0.0  # whatever the network makes of fringes: they are no picture of a texture
+        applicability = 0.0 if is_fringes(picture, contrast) else self.calibration.applicability(raw.applicable)
         if applicability < 0.5:
             verdict = "out_of_range"
         elif state is State.FM and contrast is not Contrast.SPIN:
@@ -127,10 +123,21 @@ class Classifier:
             applicability=applicability,
         )
 
+    def probabilities(self, picture: Picture, raw: RawAnswer, contrast: Contrast) -> NDArray[np.float64]:
+        """Return the probability of each state (9,)."""
+        if picture.is_constant:  # one colour is a uniform texture, whatever a network makes of it
+            return np.array([float(state is State.FM) for state in STATES])
+        return self.calibration.probabilities(raw.state, contrast)
+
     @staticmethod
     def _contrast(picture: Picture, raw: RawAnswer) -> Contrast:
         """Colour can only be a spin picture (a wheel looks the same and must be named); grey is what it looks like."""
         return GREY_CONTRASTS[int(raw.contrast.argmax())] if is_grey(picture) else Contrast.SPIN
+
+
+def is_fringes(picture: Picture, contrast: Contrast) -> bool:
+    """Whether a frame shows the fringes of a hologram: they are no picture of a texture, whatever a network says."""
+    return contrast is Contrast.LORENTZ and is_hologram(picture.pixels)
 
 
 def ready(network: TextureNet, device: Device | str = Device.AUTO) -> TextureNet:
@@ -211,7 +218,8 @@ def answers_from(features: Tensor, classifier: Classifier) -> list[RawAnswer]:
     """Return what the heads answer to the features (n, 2F) of n pictures."""
     with torch.inference_mode():
         logits = classifier.network.heads(*features.to(classifier.device).chunk(2, dim=1))
-    state, contrast = logits.state.double().cpu().numpy(), logits.contrast.double().cpu().numpy()
+    # off the device first: Apple's GPUs have no float64
+    state, contrast = logits.state.cpu().double().numpy(), logits.contrast.cpu().double().numpy()
     return [RawAnswer(*row) for row in zip(state, contrast, logits.applicable.tolist(), strict=True)]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.classify.network import STATES
 from napari_magtex.classify.period import texture_period
-from napari_magtex.classify.predict import Classifier, raw_answers
+from napari_magtex.classify.predict import Classifier, is_fringes, raw_answers
 from napari_magtex.classify.views import QUANTILES, Views, worth_a_look
 from napari_magtex.compute import Progress
 from napari_magtex.errors import UnusablePicture
@@ -94,9 +94,10 @@ def state_map(
     windows = (_cut(whole, ys[row], xs[column], window) for row, column in chosen)
     scores = np.zeros((*shares.shape, len(STATES) + 1))
     looking = _WithinFrame(classifier.network, classifier.card, classifier.calibration, _span(picture))
-    for done, (place, (_, raw)) in enumerate(zip(chosen, raw_answers(windows, looking), strict=True), start=1):
-        scores[*place, :-1] = classifier.calibration.probabilities(raw.state, contrast)
-        scores[*place, -1] = classifier.calibration.applicability(raw.applicable)
+    seen = 0.0 if is_fringes(picture, contrast) else 1.0  # told by the whole frame: a window holds few of them
+    for done, (place, (cut, raw)) in enumerate(zip(chosen, raw_answers(windows, looking), strict=True), start=1):
+        scores[*place, :-1] = classifier.probabilities(cut, raw, contrast)
+        scores[*place, -1] = seen * classifier.calibration.applicability(raw.applicable)
         yield Progress(done, len(chosen), "window")
     labels = _labels(scores, shares, _fades(ys, window, picture.shape[0]), _fades(xs, window, picture.shape[1]))
     if contrast is not Contrast.SPIN:

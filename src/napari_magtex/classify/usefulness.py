@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,7 @@ def most_useful(
     total: int = 0,
     known: Collection[str] = (),
     most: int = MOST,
+    refused: Callable[[int, Exception], object] = lambda _place, _error: None,
 ) -> Iterator[Progress | list[Useful]]:
     """Rank pictures by what their labels would tell.
 
@@ -46,13 +47,15 @@ def most_useful(
     Parameters
     ----------
     pictures
-        Read one by one; an exception stands for a picture that could not be had, and is passed over.
+        Read one by one; an exception stands for a picture that could not be had.
     total
         How many they are, for the progress.
     known
         Hashes of pictures that have labels already: they are passed over.
     most
         How many to name.
+    refused
+        Told the place of each picture that could not be had or used, and why; it is passed over.
 
     Yields
     ------
@@ -60,12 +63,17 @@ def most_useful(
     """
     pool: list[tuple[float, int, Verdict, Tensor]] = []
     for place, picture in enumerate(pictures):
-        if isinstance(picture, Picture) and picture.sha256 not in known:
-            features = features_of(picture, classifier)
-            verdict = classifier.judge(picture, *answers_from(features[None], classifier))
-            # the place is unique, so verdicts are never compared
-            add = heapq.heappush if len(pool) < _POOL else heapq.heappushpop
-            add(pool, (bits_of(verdict), -place, verdict, features))
+        try:
+            if isinstance(picture, Exception):
+                raise picture
+            if picture.sha256 not in known:
+                features = features_of(picture, classifier)
+                verdict = classifier.judge(picture, *answers_from(features[None], classifier))
+                # the place is unique, so verdicts are never compared
+                add = heapq.heappush if len(pool) < _POOL else heapq.heappushpop
+                add(pool, (bits_of(verdict), -place, verdict, features))
+        except Exception as error:  # of this picture: the others may go well
+            refused(place, error)
         yield Progress(place + 1, max(total, place + 1), "looking at pictures")
     if not pool:
         yield []

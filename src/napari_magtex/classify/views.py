@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from napari_magtex import colours
 from napari_magtex.classify.period import texture_period
 from napari_magtex.classify.squares import (
     MUCH_FINER,
@@ -31,7 +32,7 @@ from napari_magtex.classify.squares import (
     tile_squares,
     whole_squares,
 )
-from napari_magtex.picture import GREY_TOLERANCE, Picture
+from napari_magtex.picture import Picture
 
 RULE = (__doc__ or "").split("\n\n", 1)[1].replace("\n", " ").strip()
 QUANTILES = (0.005, 0.995)
@@ -69,10 +70,7 @@ class Views:
 
 def is_grey(picture: Picture) -> bool:
     """Whether a picture has no colour, however it is stored."""
-    if not picture.is_colour:
-        return True
-    pixels = picture.pixels
-    return bool(np.abs(pixels - pixels.mean(axis=2, keepdims=True)).max() <= GREY_TOLERANCE)
+    return not picture.is_colour or colours.is_grey(picture.pixels)
 
 
 def prepare(picture: Picture, size: int) -> Canvas:

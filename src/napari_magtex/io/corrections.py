@@ -1,7 +1,8 @@
 """Pictures that a person corrected, kept in a folder that any program can read and anybody can share.
 
 The folder holds ``corrections.csv`` with a row for each, and beside it the pixels that were analysed, as a TIFF of
-float32 (nothing of what the network saw is lost) named by their hash. What is said of them, each room decides.
+float32 (nothing of what the network saw is lost) named by their hash, and their mask where they have one. What is said
+of them, each room decides.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+import numpy as np
+
 from napari_magtex.errors import MagtexError, UnreadableFile
 from napari_magtex.files import checked_file, replacing, write_text
-from napari_magtex.io.tiff import read_tiff, write_tiff
+from napari_magtex.io.tiff import read_tiff, write_labels, write_tiff
 from napari_magtex.picture import Contrast, Picture
 
 TABLE = "corrections.csv"
@@ -67,14 +71,14 @@ class CorrectedPictures(Generic[Kept]):
         if not path.exists():
             return []
         try:
-            lines = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True)
+            lines = csv.DictReader(io.StringIO(path.read_text("utf-8-sig", "surrogateescape")), strict=True)
             if missing := set(self.COLUMNS) - set(lines.fieldnames or ()):
                 raise UnreadableFile(f"{path} lacks the columns {', '.join(sorted(missing))}: put its first line back")
             found = [self._from_row(row, f"{path}, line {lines.line_num}") for row in lines]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except (OSError, csv.Error) as error:
             raise UnreadableFile(f"{path} cannot be read ({error}): mend it, or choose another folder") from error
-        pictures = [correction.sha256 for correction in found]
-        if twice := next((p for p in pictures if pictures.count(p) > 1), None):
+        rows = Counter(correction.sha256 for correction in found)
+        if twice := next((picture for picture, count in rows.items() if count > 1), None):
             raise UnreadableFile(f"{path} has two rows for the picture {twice[:8]}…: delete the one that is wrong")
         return found
 
@@ -100,12 +104,14 @@ class CorrectedPictures(Generic[Kept]):
         path = self._path(correction)
         with self._reading(correction, "picture", path):
             frames = read_tiff(checked_file(path))
+            masked = self._mask_path(correction)  # older folders have none
             picture = Picture(
                 frames.pixels[0],
                 correction.contrast,
                 frames.pixel_size,
                 name=correction.file,
                 frame=correction.frame,
+                mask=read_tiff(masked).pixels[0] if masked.exists() else None,
             )
             if picture.sha256 != correction.sha256:
                 raise UnreadableFile("its pixels are not those that were corrected")
@@ -123,7 +129,7 @@ class CorrectedPictures(Generic[Kept]):
 
     def _files(self, correction: Kept) -> list[Path]:
         """Return all that is kept of a correction beside its row."""
-        return [self._path(correction)]
+        return [self._path(correction), self._mask_path(correction)]
 
     # ---- what rooms use
 
@@ -133,10 +139,16 @@ class CorrectedPictures(Generic[Kept]):
         with self._writing():
             with replacing(self._path(correction)) as beside:
                 write_tiff(beside, replace(picture, contrast=correction.contrast, meta={}), description="")
+            if picture.mask is not None:
+                with replacing(self._mask_path(correction)) as beside:
+                    write_labels(beside, picture.mask.astype(np.int32), picture.pixel_size)
             self._write([*others, correction])
 
     def _path(self, correction: Kept) -> Path:
         return self.folder / f"{correction.sha256}.tif"
+
+    def _mask_path(self, correction: Kept) -> Path:
+        return self.folder / f"{correction.sha256}_mask.tif"
 
     def _write(self, corrections: Iterable[Kept]) -> None:
         text = io.StringIO()

@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_magtex.colours import ColourMap, recognise, rgb_to_spin, spread
-from napari_magtex.errors import MagtexError, UnreadableFile
+from napari_magtex.colours import ColourMap, is_grey, recognise, rgb_to_spin
+from napari_magtex.errors import MagtexError, UnreadableFile, UnusablePicture
 from napari_magtex.files import checked_file, replacing
 from napari_magtex.io.frames import LARGEST_IN_MEMORY, Frames
 from napari_magtex.io.lengths import positive
 from napari_magtex.io.tiff import read_tiff, write_tiff
 from napari_magtex.io.told import OUR_KEY, heard, json_of, tell
-from napari_magtex.picture import Contrast, Picture
+from napari_magtex.picture import Contrast, Picture, full_colour, unit_colours
 from napari_magtex.texture import SpinTexture
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 _LOOKED_AT = 16  # frames of a stack, of which all must be grey
-ALIKE = 0.02  # red, green and blue no further apart than this all over are a grey picture saved as colour
 
 
 def read_spin_picture(path: str | Path) -> Picture:
@@ -55,7 +54,7 @@ def read_picture_file(path: str | Path) -> Frames:
         frames = read_tiff(path)
     else:
         frames = _read_with_pillow(path)
-    return _told_by_colour(frames)
+    return told_by_colour(frames)
 
 
 def spins_of(picture: Picture) -> SpinTexture | None:
@@ -150,40 +149,35 @@ def _pixels(image: Any) -> NDArray[Any]:
     return np.array(image.convert("RGBA" if transparent else "RGB"))
 
 
-def _told_by_colour(frames: Frames) -> Frames:
+def told_by_colour(frames: Frames) -> Frames:
     """Make grey what only was saved as colour; name contrast and colour map of what is coloured."""
     if not frames.is_colour:
         return frames
     looked_at = np.unique(np.linspace(0, len(frames) - 1, _LOOKED_AT).round().astype(int))
-    if all(_only_grey(np.asarray(frames.pixels[number])) for number in looked_at):
+    try:
+        first = unit_colours(np.asarray(frames.pixels[0]))
+        grey = all(is_grey(unit_colours(np.asarray(frames.pixels[number]))) for number in looked_at)
+    except UnusablePicture:
+        return frames  # it can be looked at all the same; what analyses it says what is wrong
+    if grey:
         return replace(frames, pixels=_grey(frames.pixels))
     meta = dict(frames.meta)
-    if "colour_map" not in meta and (found := recognise(_unit(np.asarray(frames.pixels[0])))) is not None:
+    if "colour_map" not in meta and (found := recognise(first)) is not None:
         meta["colour_map"] = str(found)
     return replace(frames, contrast=frames.contrast or Contrast.SPIN, meta=meta)
 
 
-def _only_grey(frame: NDArray[Any]) -> bool:
-    opaque = frame.shape[-1] == 3 or bool((frame[..., 3] == _full(frame)).all())
-    return opaque and bool(spread(_unit(frame)).max() <= ALIKE)
-
-
-def _unit(frame: NDArray[Any]) -> NDArray[np.float32]:
-    """Return red, green and blue from 0 to 1."""
-    return frame[..., :3].astype(np.float32) / np.float32(_full(frame))
-
-
-def _full(frame: NDArray[Any]) -> float:
-    return float(np.iinfo(frame.dtype).max) if np.issubdtype(frame.dtype, np.integer) else 1.0
-
-
 def _grey(pixels: Any) -> Any:
-    """Return the mean of the colours; of what is on the disk an array of dask, which stays there."""
+    """Return the mean of the colours, alpha over white; of what is on the disk an array of dask, which stays there."""
     if pixels.nbytes > LARGEST_IN_MEMORY:
         import dask.array as da
 
         pixels = da.asarray(pixels).rechunk((1, *pixels.shape[1:]))
-    return pixels[..., :3].mean(axis=-1).astype(pixels.dtype)
+    grey = pixels[..., :3].mean(axis=-1)
+    if pixels.shape[-1] == 4:
+        full = full_colour(np.asarray(pixels[0]))
+        grey = full + (grey - full) * (pixels[..., 3] / full)
+    return grey.astype(pixels.dtype)
 
 
 def _kerr_scale(told: Mapping[str, Any]) -> tuple[float, float] | None:

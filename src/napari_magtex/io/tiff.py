@@ -140,8 +140,8 @@ def _frames_first(data: Any, axes: str, page: Any) -> Any:
     elif page.photometric == 3 and page.colormap is not None:  # a palette of 16 bits
         data = np.moveaxis(page.colormap, 0, -1)[data]
         axes += "S"
-    elif page.photometric == 0 and np.issubdtype(data.dtype, np.unsignedinteger):
-        data = np.iinfo(data.dtype).max - data
+    elif page.photometric == 0 and data.dtype.kind in "ub":  # unsigned integers, or single bits
+        data = ~data
     if "S" in axes and data.shape[-1] not in (3, 4):
         data, axes = data[..., 0], axes.replace("S", "")
     return data.reshape(-1, *data.shape[-3 if "S" in axes else -2 :])

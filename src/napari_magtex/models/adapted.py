@@ -36,10 +36,10 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any
     Raises
     ------
     MagtexError
-        There is such a file already, or it cannot be written there.
+        There is such a file already, or one of its card's name, or it cannot be written there.
     """
-    if path.exists():
-        raise MagtexError(f"{path} is there already, and no network replaces another: choose another name")
+    if there := store.taken(path):
+        raise MagtexError(f"{there[0]} is there already, and no network replaces another file: choose another name")
     try:
         store.save(path, tensors, {**card, "name": path.stem})
     except OSError as error:

@@ -92,7 +92,8 @@ def load(name: str | Path, *, kind: str) -> StoredModel:
 def save(path: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any]) -> None:
     """Save weights as float16, running statistics as they are, and the card in the header and beside.
 
-    Written beside the target and renamed: a reader sees the old file or the whole new one.
+    Written beside the target and renamed: a reader sees the old file or the whole new one. A JSON of the same name that
+    lies there without weights is nobody's card: it stays, and the card stands in the header alone.
     """
     from safetensors.torch import save as serialised
 
@@ -102,6 +103,17 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any
         return tensor if statistics else tensor.half()
 
     text = json.dumps(card, indent=2, allow_nan=False)
+    has_place = path.exists() or not taken(path)
     with replacing(path) as beside:
         beside.write_bytes(serialised({k: stored(k, t) for k, t in tensors.items()}, metadata={CARD_KEY: text}))
-    write_text(Path(path).with_suffix(".json"), text + "\n")
+    if has_place:
+        write_text(_card_beside(path), text + "\n")
+
+
+def taken(path: Path) -> list[Path]:
+    """Return which of the two files that a network is saved in are there already."""
+    return [file for file in (path, _card_beside(path)) if file.exists()]
+
+
+def _card_beside(path: Path) -> Path:
+    return path.with_suffix(".json")

@@ -13,6 +13,7 @@ from scipy.constants import Boltzmann
 from torch import Tensor
 
 from napari_magtex.compute import Progress, drain
+from napari_magtex.physics.batched import precise
 from napari_magtex.physics.film import Film
 from napari_magtex.physics.loops import Loop, LoopConditions
 from napari_magtex.physics.relax import relax
@@ -153,6 +154,6 @@ def _branch(
 
 
 def _along(m: Tensor, axis: Tensor) -> Tensor:
-    """Mean component along an axis of the cells that hold material, (batch,) float64."""
+    """Mean component along an axis of the cells that hold material, (batch,)."""
     cells = (m.square().sum(dim=1) > 0).sum(dim=(1, 2))
-    return (m * axis[:, None, None]).sum(dim=(1, 2, 3), dtype=torch.float64) / cells
+    return (m * axis[:, None, None]).sum(dim=(1, 2, 3), dtype=precise(m.device)) / cells

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
+from napari_magtex.physics.batched import precise
 from napari_magtex.physics.orders import bond_correlations, order_parameters, slow_field, vector_chirality
 from napari_magtex.physics.structure import dominant_period
 from napari_magtex.physics.topology import staggered_charge, topological_charge
@@ -57,10 +57,10 @@ def observables(
     Returns
     -------
     dict
-        By the names in `OBSERVABLES`, each (batch,), float64 on the device of ``m``.
+        By the names in `OBSERVABLES`, each (batch,), on the device of ``m`` and as `precise` as that is.
     """
     sites = (m != 0).any(dim=1).sum(dim=(1, 2)).clamp_min(1)
-    row = _components("mean", m.sum(dim=(2, 3), dtype=torch.float64) / sites[:, None])
+    row = _components("mean", m.sum(dim=(2, 3), dtype=precise(m.device)) / sites[:, None])
     row["neighbour_correlation"] = bond_correlations(m, lattice=lattice, periodic=periodic).mean(dim=1)
     row |= {f"{name}_order": order for name, order in order_parameters(m, lattice=lattice).items()}
     if lattice is Lattice.TRIANGULAR:

@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from napari_magtex.physics.batched import precise
 from napari_magtex.physics.bonds import neighbours, shells
 from napari_magtex.texture import Lattice
 
@@ -30,13 +31,13 @@ def bond_correlations(m: Tensor, *, lattice: Lattice = Lattice.SQUARE, periodic:
     -------
     Tensor
         (batch, 2) along 0 and 90 degrees on the square lattice, (batch, 3) along 0, 60 and 120 degrees on the
-        triangular one, float64: 1 in a ferromagnet, -1 in a checkerboard, -1/2 in a 120-degree state.
+        triangular one: 1 in a ferromagnet, -1 in a checkerboard, -1/2 in a 120-degree state.
     """
     means = []
     for bond in sorted(shells(lattice, 1)[0], key=lambda bond: -bond.x):
         other = neighbours(m, bond.up, bond.right, periodic=periodic)
         bonds = ((m != 0).any(dim=1) & (other != 0).any(dim=1)).sum(dim=(1, 2))
-        means.append((m * other).sum(dim=(1, 2, 3), dtype=torch.float64) / bonds.clamp_min(1))
+        means.append((m * other).sum(dim=(1, 2, 3), dtype=precise(m.device)) / bonds.clamp_min(1))
     return torch.stack(means, dim=1)
 
 
@@ -85,7 +86,7 @@ def order_parameters(m: Tensor, *, lattice: Lattice = Lattice.SQUARE) -> dict[st
     sites = (m != 0).any(dim=1).sum(dim=(1, 2)).clamp_min(1)
 
     def order(pattern: Tensor | float) -> Tensor:
-        return (m * pattern).sum(dim=(2, 3), dtype=torch.float64).norm(dim=1) / sites
+        return (m * pattern).sum(dim=(2, 3), dtype=precise(m.device)).norm(dim=1) / sites
 
     names = ("checkerboard",) if lattice is Lattice.SQUARE else ("row_wise_0", "row_wise_60", "row_wise_120")
     orders = {"ferromagnetic": order(1.0)}
@@ -113,7 +114,7 @@ def vector_chirality(m: Tensor, *, periodic: bool = True) -> Tensor:
     # S1 x S2 + S2 x S3 + S3 x S1 in one product
     chirality = torch.linalg.cross(right - m, up - m, dim=1) * whole[:, None]
     triangles = whole.sum(dim=(1, 2)).clamp_min(1)
-    return 2 / (3 * math.sqrt(3)) * chirality.sum(dim=(2, 3), dtype=torch.float64) / triangles[:, None]
+    return 2 / (3 * math.sqrt(3)) * chirality.sum(dim=(2, 3), dtype=precise(m.device)) / triangles[:, None]
 
 
 def sublattice_signs(shape: tuple[int, int], lattice: Lattice = Lattice.SQUARE) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from napari_magtex.physics.batched import precise
 from napari_magtex.texture import Lattice
 
 UNIFORM = 1e-3  # variance of m below which a texture is uniform
@@ -28,10 +29,10 @@ def structure_factor(m: Tensor, *, periodic: bool = True) -> Tensor:
     Returns
     -------
     Tensor
-        ``|sum m exp(-2 pi i k.r)|^2 / sites^2``, (batch, channels, ny, nx), float64. It sums to the mean square of a
+        ``|sum m exp(-2 pi i k.r)|^2 / sites^2``, (batch, channels, ny, nx). It sums to the mean square of a
         channel, or to about its variance where the edges are faded.
     """
-    m = m.double()
+    m = m.to(precise(m.device))
     ny, nx = m.shape[-2:]
     if not periodic:
         fade = _hann(ny, m)[:, None] * _hann(nx, m)
@@ -101,7 +102,7 @@ def strongest_ring(power: Tensor, k: Tensor, resolution: float) -> Ring:
     resolution
         Width of a ring. The strongest one is joined with its neighbours as long as they hold a fifth of its power.
     """
-    k = k.to(power.device).flatten()
+    k = k.to(power.device, precise(power.device)).flatten()
     power = power.flatten(1)
     ring = (k / resolution).round().long()
     count = int(ring.max()) + 1

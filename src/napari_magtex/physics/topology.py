@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from napari_magtex.physics.batched import precise
 from napari_magtex.physics.bonds import neighbours
 from napari_magtex.physics.orders import unstaggered
 from napari_magtex.texture import Lattice
@@ -33,9 +34,9 @@ def charge_density(m: Tensor, *, lattice: Lattice = Lattice.SQUARE, periodic: bo
     Returns
     -------
     Tensor
-        (batch, ny, nx), float64.
+        (batch, ny, nx), as `precise` as the device of ``m`` is.
     """
-    m = m.double()
+    m = m.to(precise(m.device))
     # float32 rounds lengths, and the sum would be whole to 1e-6 only
     m = m / m.square().sum(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
     solid = (m != 0).any(dim=1)
@@ -63,7 +64,7 @@ def staggered_charge(m: Tensor, *, lattice: Lattice = Lattice.SQUARE, periodic: 
     wherever it lies.
     """
     order = unstaggered(m, lattice=lattice)
-    mean = order.mean(dim=(2, 3), dtype=torch.float64)
+    mean = order.mean(dim=(2, 3), dtype=precise(m.device))
     sign = mean.gather(1, mean.abs().argmax(dim=1, keepdim=True)).sign()[:, 0]
     return sign * topological_charge(order, lattice=lattice, periodic=periodic)
 

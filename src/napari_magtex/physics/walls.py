@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from napari_magtex.physics.batched import precise
 from napari_magtex.physics.bonds import neighbours
 from napari_magtex.texture import Lattice
 
@@ -71,4 +72,4 @@ def wall_length(
         across, upwards = end[1] - start[1], end[2] - start[2]
         run = ((across + skew * upwards) * cell[1]) ** 2 + (rise * upwards * cell[0]) ** 2
         length += torch.where(start[0] & end[0] & allowed & whole, run**0.5, 0.0)
-    return length.sum(dim=(1, 2), dtype=torch.float64)
+    return length.sum(dim=(1, 2), dtype=precise(m.device))

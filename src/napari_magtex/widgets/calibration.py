@@ -48,13 +48,16 @@ def calibrate(layer: Image, others: Iterable[Layer] = ()) -> None:
         The layer has no file, or the file tells no pixel size; what else it tells is kept.
     UnreadableFile
         The file is gone, or of a kind that we do not read.
+    Unsuitable
+        It holds several pictures, and nothing tells which of them the layer is.
     """
     if layer.source.path is None:
         raise UncalibratedPicture(
             "the layer was not opened from a file, so there is nothing to read its pixel size from"
         )
-    told = read_calibration(layer.source.path)
-    layer.metadata = {**layer.metadata, METADATA_KEY: told["metadata"][METADATA_KEY]}
+    shape = (layer.data[0] if layer.multiscale else layer.data).shape[: layer.ndim]
+    told = read_calibration(layer.source.path, layer.name, shape, layer.metadata)
+    layer.metadata = {**layer.metadata, **told["metadata"]}
     if "pixel" in _last_two(told, "units"):
         raise UncalibratedPicture(
             f"{layer.source.path} tells no pixel size: draw a line on its scale bar (Layers > Filter > "

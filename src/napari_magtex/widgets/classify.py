@@ -13,14 +13,22 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_magtex.compute import Progress
-from napari_magtex.errors import MagtexError, UnusablePicture
+from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.states.definitions import State
 from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.correct import CorrectRow, corrections_of, keeping
 from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.networks import NetworkChoice
-from napari_magtex.widgets.pictures import in_brief, part_of, picture_of, shown_frame, stack_shape, told_apart
+from napari_magtex.widgets.pictures import (
+    frame_number,
+    in_brief,
+    part_of,
+    picture_of,
+    shown_frame,
+    stack_shape,
+    told_apart,
+)
 from napari_magtex.widgets.plots import StateTrack, VerdictChart
 from napari_magtex.widgets.veil import veil
 
@@ -58,10 +66,11 @@ class View:
 
 @dataclass(frozen=True)
 class Named:
-    """A view and its verdict."""
+    """A view, its verdict, and whose that is."""
 
     view: View
     verdict: Verdict
+    classifier: Classifier
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ class ClassifyDock(Dock):
 
     def _on_attend(self) -> None:
         if (named := self.current()) is not None:
-            self.runner.run(_heatmap(named, self.target.value, self.network.loader(self.device.value)))
+            self.runner.run(_heatmap(named, self.target.value))
 
     # ---- showing
 
@@ -189,7 +198,8 @@ class ClassifyDock(Dock):
         self.correct.setEnabled(not self.runner.running)
         self.attend.setEnabled(verdict is not None and not self.runner.running)
         if self.track.isVisibleTo(self):
-            self.track.show_frame(shown_frame(self.named[0].view.image, self.viewer.dims))
+            image = self.named[0].view.image
+            self.track.show_frame(frame_number(image, shown_frame(image, self.viewer.dims)))
 
     def _add_attention(self, heatmap: Heatmap) -> None:
         view = heatmap.view
@@ -257,17 +267,19 @@ def _verdicts(views: Sequence[View], load: Callable[[], Classifier]) -> Iterator
             if isinstance(step, Progress):
                 yield Progress(start + step.done, len(views), "picture")
             else:
-                yield [Named(view, verdict) for view, verdict in zip(batch, step, strict=True)]
+                yield [Named(view, verdict, classifier) for view, verdict in zip(batch, step, strict=True)]
     if refused:
         raise UnusablePicture(in_brief(refused))
 
 
-def _heatmap(named: Named, state: State | None, load: Callable[[], Classifier]) -> Iterator[Progress | Heatmap]:
+def _heatmap(named: Named, state: State | None) -> Iterator[Progress | Heatmap]:
     from napari_magtex.classify.views import enlargement
     from napari_magtex.explain.attention import attention
 
     yield Progress(0, 0, "looking where the network looked")
-    state, classifier, picture = State(state or named.verdict.state), load(), named.view.picture()
+    state, classifier, picture = State(state or named.verdict.state), named.classifier, named.view.picture()
+    if picture.sha256 != named.verdict.provenance.sha256:
+        raise Unsuitable("the picture has changed since it was classified: classify it again, then show the attention")
     values = attention(picture, classifier, state)
     cell = classifier.cam_stride / enlargement(picture.shape, classifier.size)
     yield Heatmap(named.view, state, values * picture.inside, cell)

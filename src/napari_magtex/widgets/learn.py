@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QLabel, QPushButton
 
 from napari_magtex.classify.corrections import Correction, Corrections
@@ -77,6 +78,8 @@ class LearnDock(LearningDock["Adaptation"]):
     def __init__(self, napari_viewer: Viewer, model: str | Path = "nine-states") -> None:
         super().__init__(napari_viewer, "Most useful to label next")
         self.candidates: list[Candidate] = []
+        self.shown: Candidate | None = None  # the one whose picture is on the canvas: a label is of no other
+        self._focused = False
         self.kept: list[Correction] = []
         self.network, self.device = NetworkChoice(model), Choice(DEVICES)
         last = self.form.rows.rowCount() - 1
@@ -114,6 +117,9 @@ class LearnDock(LearningDock["Adaptation"]):
         self.adapt.clicked.connect(self._on_adapt)
         self.correct.keep.connect(self._on_keep)
         self.ranking_view.clicked.connect(lambda index: self.go_to(index.row()))
+        rows = self.ranking_view.selectionModel()
+        assert rows is not None
+        rows.currentRowChanged.connect(self._on_row)  # by the keyboard, too
         self.runner.ended.connect(self._show)
         self._show()
 
@@ -136,7 +142,7 @@ class LearnDock(LearningDock["Adaptation"]):
         self._run(self._rank(_in_files(paths, self.form.contrast.value), len(paths)), self.take)
 
     def _rank(self, pictures: Iterable[tuple[View | FileView, Picture | Exception]], total: int) -> Iterator[Any]:
-        self.candidates = []
+        self.candidates, self.shown = [], None
         self._show()
         self._set_busy(True)
         return _ranking(pictures, total, corrections_of(self.viewer), self.network.loader(self.device.value))
@@ -144,12 +150,9 @@ class LearnDock(LearningDock["Adaptation"]):
     def go_to(self, row: int) -> None:
         """Show the picture of a row of the ranking, and ask what it is."""
         candidate = self.candidates[row]
-        self.ranking_view.selectRow(row)
-        self.correct.show_verdict(candidate.verdict)
-        self.hint.hide()
         view = candidate.view
         if isinstance(view, FileView):
-            self._run(_opened(view), self._on_opened)
+            self._run(_opened(view), lambda picture: self._on_opened(candidate, picture))
         elif view.image in self.viewer.layers:
             self.viewer.layers.selection.active = view.image
             index = frame_index(view.image, view.frame)
@@ -158,10 +161,20 @@ class LearnDock(LearningDock["Adaptation"]):
             first = self.viewer.dims.ndim - view.image.ndim
             for axis, position in enumerate(world[: len(index)], start=first):
                 self.viewer.dims.set_point(axis, position)
+            self.shown = candidate
+            self._show()
+        else:
+            tell(UnusablePicture(f"the layer {view.image.name} is closed: open it, and rank its frames again"))
+            self._show()
 
-    def _on_opened(self, picture: Picture) -> None:
+    def _on_row(self, current: QModelIndex) -> None:
+        if current.isValid() and self.candidates[current.row()] is not self.shown:
+            self.go_to(current.row())
+
+    def _on_opened(self, candidate: Candidate, picture: Picture) -> None:
         self.add_result(picture.pixels, TO_LABEL, {}, rgb=picture.is_colour)
         self.viewer.reset_view()
+        self.shown = candidate
 
     def _on_of_folder(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "A folder of pictures"):
@@ -170,9 +183,9 @@ class LearnDock(LearningDock["Adaptation"]):
     # ---- corrections
 
     def _on_keep(self, state: State | None) -> None:
-        candidate = self.candidates[self._row]
-        work = keeping(corrections_of(self.viewer), candidate.view.picture, candidate.verdict, state)
-        self._run(work, self._on_kept)
+        if self.shown is not None:
+            work = keeping(corrections_of(self.viewer), self.shown.view.picture, self.shown.verdict, state)
+            self._run(work, self._on_kept)
 
     def _on_kept(self, correction: Correction) -> None:
         self._show()
@@ -202,18 +215,18 @@ class LearnDock(LearningDock["Adaptation"]):
 
     # ---- showing
 
-    @property
-    def _row(self) -> int:
-        return self.ranking_view.currentIndex().row()
-
     def _run(self, work: Iterator[Any], answered: Callable[[Any], None]) -> None:
         if not self.runner.running:
             self._set_busy(True)
             self.runner.run(work, answered)
 
     def _set_busy(self, busy: bool) -> None:
-        for widget in (self.of_folder, self.correct, self.manage, self.adapt, self.save_network):
+        self._focused |= self.ranking_view.hasFocus()  # which it loses with being enabled
+        for widget in (self.of_folder, self.ranking_view, self.correct, self.manage, self.adapt, self.save_network):
             widget.setEnabled(not busy)
+        if self._focused and not busy:
+            self._focused = False
+            self.ranking_view.setFocus()
 
     def _show(self) -> None:
         """Bring tables and buttons to what is known."""
@@ -227,15 +240,14 @@ class LearnDock(LearningDock["Adaptation"]):
         if kept != self.kept:  # rows that stay keep their selection
             self.kept = kept
             self.table.show_rows([_correction_row(correction) for correction in kept])
-        row = self._row
-        chosen = self.candidates[row] if 0 <= row < len(self.candidates) else None
         said = {correction.sha256: correction.state for correction in self.kept}
         self.ranking.show_rows([_candidate_row(candidate, said) for candidate in self.candidates])
-        if chosen is not None:
-            self.ranking_view.selectRow(row)
+        for row, candidate in enumerate(self.candidates):
+            if candidate is self.shown:
+                self.ranking_view.selectRow(row)
         self.ranking_view.setVisible(bool(self.candidates))
-        self.hint.setVisible(bool(self.candidates) and chosen is None)
-        self.correct.show_verdict(chosen.verdict if chosen else None)
+        self.hint.setVisible(bool(self.candidates) and self.shown is None)
+        self.correct.show_verdict(self.shown.verdict if self.shown else None)
         self.table_view.setVisible(bool(self.kept))
         self.outcome.setVisible(self.adaptation is not None)
         self.save_network.setVisible(self.adaptation is not None)
@@ -289,7 +301,7 @@ def _read(views: Sequence[View]) -> Iterator[tuple[View, Picture | Exception]]:
     for view in views:
         try:
             yield view, view.picture()
-        except MagtexError as error:
+        except Exception as error:  # whatever a library behind a lazy layer raises
             yield view, error
 
 
@@ -299,13 +311,13 @@ def _in_files(paths: Sequence[Path], contrast: Contrast | None) -> Iterator[tupl
     for path in paths:
         try:
             inputs = open_inputs(path, contrast=contrast)
-        except MagtexError as error:
+        except Exception as error:  # one bad file does not lose the others
             yield FileView(path, 0, contrast), error
             continue
         for frame in range(len(inputs)):
             try:
                 yield FileView(path, frame, contrast), inputs[frame].picture
-            except MagtexError as error:
+            except Exception as error:
                 yield FileView(path, frame, contrast), error
 
 
@@ -327,12 +339,14 @@ def _ranking(
     def each() -> Iterator[Picture | Exception]:
         for view, picture in pictures:
             views.append(view)
-            if isinstance(picture, Exception):
-                name = view.path.name if isinstance(view, FileView) else source_name(view.image)
-                refused.append(f"{Path(name).name}, frame {view.frame}: {picture}")
             yield picture
 
-    for step in most_useful(each(), classifier, total=total, known=known):
+    def refuse(place: int, error: Exception) -> None:
+        view = views[place]
+        name = view.path.name if isinstance(view, FileView) else source_name(view.image)
+        refused.append(f"{Path(name).name}, frame {view.frame}: {error}")
+
+    for step in most_useful(each(), classifier, total=total, known=known, refused=refuse):
         if isinstance(step, Progress):
             yield step
         else:

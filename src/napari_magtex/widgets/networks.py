@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_magtex.compute import Device, user_folder
 from napari_magtex.errors import MagtexError, ModelUnavailable
-from napari_magtex.models.store import read_card, shipped
+from napari_magtex.models.store import locate, read_card, shipped, taken
 from napari_magtex.widgets.choices import Choice
 from napari_magtex.widgets.worker import tell
 
@@ -40,9 +41,20 @@ def networks_folder() -> Path:
 
 
 def offered(kind: str) -> dict[str, str | Path]:
-    """Return the networks of a kind, as its cards say it, by name: those that a person made, then ours."""
-    made = {path.stem: path for path in sorted(networks_folder().glob("*.safetensors")) if _is(kind, path)}
-    return made | {name: name for name in shipped() if _is(kind, name)}
+    """Return the networks of a kind, as its cards say it, by caption: those that a person made, then ours."""
+    return captioned(_there(kind))
+
+
+def captioned(models: Iterable[str | Path]) -> dict[str, str | Path]:
+    """Return networks by their names; a file tells its folder where another network has its name, too."""
+    unlike = list(dict.fromkeys(models))
+    names = Counter(Path(model).stem for model in unlike)
+
+    def caption(model: str | Path) -> str:
+        path = Path(model)
+        return f"{path.stem} ({path.parent})" if path.suffix and names[path.stem] > 1 else path.stem
+
+    return {caption(model): model for model in unlike}
 
 
 def card_of_kind(path: Path, kind: str) -> dict[str, Any]:
@@ -63,7 +75,7 @@ def card_of_kind(path: Path, kind: str) -> dict[str, Any]:
 def free_path(path: Path) -> Path:
     """Return the path, or the first with a number that is not taken."""
     numbered = (path.with_stem(f"{path.stem}-{n}") for n in range(2, 10_000))
-    return path if not path.exists() else next(other for other in numbered if not other.exists())
+    return path if not taken(path) else next(other for other in numbered if not taken(other))
 
 
 class NetworkChoice(QWidget):
@@ -90,8 +102,8 @@ class NetworkChoice(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.choice, stretch=1)
         row.addWidget(browse)
-        self._opened = {Path(model).stem: model} if Path(model).suffix else {}
-        self._loaded: dict[tuple[str | Path, Device], Any] = {}
+        self._opened: list[str | Path] = [model] if Path(model).suffix else []
+        self._loaded: dict[tuple[Any, ...], Any] = {}
         self.refresh()
         self.choice.value = model if none is None or model in self._offered().values() else None
 
@@ -107,9 +119,10 @@ class NetworkChoice(QWidget):
         def load() -> Any:
             if model is None:
                 return None
-            if (model, device) not in self._loaded:
-                self._loaded[model, device] = load_it(model, device)
-            return self._loaded[model, device]
+            as_saved = (model, _saved(model), device)
+            if as_saved not in self._loaded:
+                self._loaded[as_saved] = load_it(model, device)
+            return self._loaded[as_saved]
 
         return load
 
@@ -126,13 +139,12 @@ class NetworkChoice(QWidget):
             The file is no network of ours, or of another kind.
         """
         card_of_kind(path, self._kind)
-        if path.parent != networks_folder():
-            self._opened[path.stem] = path
+        self._opened.append(path)
         self.refresh()
         self.choice.value = path
 
     def _offered(self) -> dict[str, str | Path | None]:
-        return {**self._opened, **offered(self._kind), **self._none}
+        return {**captioned([*self._opened, *_there(self._kind)]), **self._none}
 
     def _on_browse(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open a network", str(networks_folder()), "Weights (*.safetensors)")
@@ -154,6 +166,20 @@ class FreshChoice(Choice):
         """Qt asks."""
         self._refresh()
         super().showPopup()
+
+
+def _saved(model: str | Path) -> tuple[int, int] | None:
+    """Return when the file of a network was written and how long it is; None where it is gone, as loading will say."""
+    try:
+        stat = locate(model).stat()
+    except (MagtexError, OSError):
+        return None
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _there(kind: str) -> list[str | Path]:
+    every: list[str | Path] = [*sorted(networks_folder().glob("*.safetensors")), *shipped()]
+    return [model for model in every if _is(kind, model)]
 
 
 def _is(kind: str, model: str | Path) -> bool:

@@ -9,9 +9,10 @@ import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_magtex.contributions import MASK_KEY, METADATA_KEY
+from napari_magtex.colours import is_grey
+from napari_magtex.contributions import FIRST_KEY, MASK_KEY, METADATA_KEY
 from napari_magtex.errors import UnusablePicture
-from napari_magtex.picture import GREY_TOLERANCE, Contrast, Picture, Region
+from napari_magtex.picture import Contrast, Picture, Region, unit_colours
 from napari_magtex.texture import Lattice, SpinTexture
 from napari_magtex.widgets.layers import in_layer, linear_part, pixel_size_of, placed_on
 from napari_magtex.widgets.series import KNOWN
@@ -50,6 +51,11 @@ def shown_frame(image: Image, dims: Dims) -> int:
 def frame_index(image: Image, frame: int) -> tuple[int, ...]:
     """Return a frame's index on each axis before rows and columns."""
     return tuple(int(i) for i in np.unravel_index(frame, stack_shape(image)))
+
+
+def frame_number(image: Image, frame: int) -> int:
+    """Return a frame's number among all that the layer's file holds, as results and the command line count them."""
+    return int(image.metadata.get(FIRST_KEY, 0)) + frame
 
 
 def told_apart(region: int, regions: int, frame: int, frames: int) -> str:
@@ -156,7 +162,7 @@ def picture_of(
         contrast=contrast or contrast_of(image),
         pixel_size=pixel_size or pixel_size_of(seen),
         name=source_name(image),
-        frame=frame,
+        frame=frame_number(image, frame),
         meta={key: value for key, value in meta_of_frame(image, frame, seen).items() if key != MASK_KEY},
         mask=mask_of(seen),
     )
@@ -176,12 +182,9 @@ class GreyFrames(Sequence[NDArray[Any]]):
         frame = _own_copy(self._data[tuple(np.unravel_index(number, self._stack))])
         if not self._rgb:
             return frame
-        colours = frame[..., :3].astype(np.float32)
-        grey = colours.mean(axis=2)
-        full = float(np.iinfo(frame.dtype).max) if np.issubdtype(frame.dtype, np.integer) else 1.0
-        if np.abs(colours - grey[..., None]).max() > GREY_TOLERANCE * full:
+        if not is_grey(unit_colours(frame)):
             raise UnusablePicture(f"{self._name} is a colour picture: frames of a microscope are grey")
-        return grey
+        return frame[..., :3].astype(np.float32).mean(axis=2)
 
 
 def as_analysed(image: Image, frame: int) -> tuple[Image, int]:

@@ -55,7 +55,7 @@ class SeriesChoice(QWidget):
         self.choice.setCurrentIndex(min(1, self.choice.count() - 1))
 
     def open_file(self, path: Path) -> None:
-        """Read a CSV with a row for each frame, and choose it.
+        """Read a CSV with a row for each frame, offer all its columns of numbers, and choose the first.
 
         Raises
         ------
@@ -64,9 +64,9 @@ class SeriesChoice(QWidget):
         """
         if self._image is None:
             raise UnusablePicture("no image layer is open that the table could be of")
-        series = read_series(path, frame_count(self._image))
-        self._offer({f"{quantity_label(series.name)}, {path.name}": series})
-        self.value = series
+        found = read_series(path, frame_count(self._image))
+        self._offer({f"{quantity_label(series.name)}, {path.name}": series for series in found})
+        self.value = found[0]
 
     def _offer(self, told: dict[str, Series]) -> None:
         image = self._image

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QSpinBox, QWidget
@@ -24,6 +24,7 @@ from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import (
     as_analysed,
     frame_count,
+    frame_number,
     in_brief,
     part_of,
     shown_frame,
@@ -98,6 +99,7 @@ class StateMapDock(Dock):
         super().__init__(napari_viewer, "Map states")
         self.areas: list[Area] = []
         self.labels: Labels | None = None  # one frame, or the whole stack where all frames are mapped
+        self._listened_to: Image | None = None
         self._frames: list[int] = []
         self._regions: list[Region | None] = [None]
         self.network, self.device = NetworkChoice(model), Choice(DEVICES)
@@ -131,11 +133,28 @@ class StateMapDock(Dock):
 
     def _on_layer(self, _event: Any = None) -> None:
         image = self.form.layer.value
-        calibrated = image is not None and pixel_size_of(image) is not None
-        self.unit.offer({"px": "px"} | ({"nm": "nm"} if calibrated else {}))
+        for layer, connect in ((self._listened_to, False), (image, True)):
+            if layer is not None:
+                for event, told in (
+                    (layer.events.scale, self._on_calibrated),
+                    (layer.events.units, self._on_calibrated),
+                    (layer.events.metadata, self._on_metadata),
+                ):
+                    (event.connect if connect else event.disconnect)(told)
+        self._listened_to = image
+        self._on_calibrated()
         self.form.rows.setRowVisible(self.against, image is not None and frame_count(image) > 1)
         self.against.show_layer(image)
         self._show()
+
+    def _on_calibrated(self, _event: Any = None) -> None:
+        image = self.form.layer.value
+        calibrated = image is not None and pixel_size_of(image) is not None
+        self.unit.offer({"px": "px"} | ({"nm": "nm"} if calibrated else {}))
+
+    def _on_metadata(self, _event: Any = None) -> None:
+        if self.against.value is None:  # what the person chose stays
+            self.against.show_layer(self.form.layer.value)
 
     # ---- computing
 
@@ -225,7 +244,8 @@ class StateMapDock(Dock):
         self.remark.setText(_remark(area) if area else "")
         self.remark.setVisible(area is not None)
         if self.track.isVisibleTo(self):
-            self.track.show_frame(shown_frame(self.areas[0].view.image, self.viewer.dims))
+            image = self.areas[0].view.image
+            self.track.show_frame(frame_number(image, shown_frame(image, self.viewer.dims)))
 
 
 def legend(result: StateFractions) -> str:
