@@ -8,6 +8,8 @@ import pytest
 from napari_magtex.picture import Picture, Region
 from napari_magtex.segment.corrected import as_counted
 from napari_magtex.segment.counted import count_corrected, count_frame
+from napari_magtex.segment.kinds import Kind
+from napari_magtex.segment.positions import positions_of
 from napari_magtex.segment.predict import Settings
 
 
@@ -42,17 +44,23 @@ def test_nothing_drawn_counts_nothing():
 
 
 @pytest.fixture
-def frame(discs):
+def of_noise(discs):
     places = [(y, x, 8) for y in range(20, 120, 30) for x in range(20, 160, 30)]
     noise = np.random.default_rng(0).standard_normal((120, 160))
-    return Picture((128 - 40 * (discs((120, 160), places) > 0) + 8 * noise).astype(np.float32), name="f.png")
+    film = 128 - 40.0 * (discs((120, 160), places) > 0)
+    return lambda size: Picture((film + size * noise).astype(np.float32), name="f.png")
+
+
+@pytest.fixture
+def frame(of_noise):
+    return of_noise(8)
 
 
 @pytest.mark.parametrize("regions", [[None], [Region(0, 0, 65, 120), Region(65, 0, 160, 120)]])
 def test_what_nobody_touched_is_measured_as_before_but_says_that_it_was_looked_at(frame, regions):
     found = count_frame(frame, None, regions, None, Settings())
     film = np.ones(frame.shape, bool)
-    numbered, again = count_corrected(found.labels, film, found.counted, regions, None)
+    numbered, again = count_corrected(found.labels, film, found.rim, found.counted, regions, None)
     assert np.array_equal(numbered, found.labels)
     assert len(again) == len(regions)
     for one, other in zip(found.counted, again, strict=True):
@@ -72,6 +80,43 @@ def test_a_region_counts_what_is_drawn_inside_its_outline(frame):
     labels[55:65, 20:30] = labels.max() + 1  # inside
     labels[55:65, 60:70] = labels.max() + 1  # in the rectangle, beyond the outline
     labels[90:100, 120:130] = labels.max() + 1  # beyond the rectangle
-    _, (again,) = count_corrected(labels, np.ones(frame.shape, bool), found.counted, [region], None)
+    _, (again,) = count_corrected(labels, np.ones(frame.shape, bool), found.rim, found.counted, [region], None)
     assert again.summary["count"] == found.counted[0].summary["count"] + 1
     assert again.summary["film_px"] == mask.sum()
+
+
+class Sharp:
+    """A network that calls skyrmion what is dark."""
+
+    model = "sharp 1"
+
+    def probabilities(self, grey):
+        likely = np.zeros((len(Kind), *grey.shape), np.float32)
+        likely[Kind.SKYRMION] = grey < 108
+        likely[Kind.FILM] = 1 - likely[Kind.SKYRMION]
+        return likely
+
+
+def test_a_region_a_mask_and_a_footer_cut_skyrmions(of_noise):
+    frame = of_noise(2)
+    mask = np.zeros(frame.shape, bool)
+    mask[84:] = True  # through the third row of skyrmions
+    for picture, region in (
+        (frame, Region(0, 0, 160, 84)),
+        (replace(frame, mask=mask), None),
+        (replace(frame, pixels=np.where(mask, 7, frame.pixels)), None),
+    ):
+        found = count_frame(picture, None, [region], Sharp(), Settings())
+        (counted,) = found.counted
+        assert counted.rows.cut.tolist() == [False] * 10 + [True] * 5
+        assert counted.summary["cut"] == 5
+        assert counted.summary["density_px"] == pytest.approx(12.5 / (84 * 160))
+        assert positions_of(found.labels, 0, found.rim)["cut"].tolist() == counted.rows.cut.tolist()
+        _, (again,) = count_corrected(found.labels, ~mask, found.rim, [counted], [region], None)
+        assert again.rows.equals(counted.rows)
+
+
+def test_where_regions_meet_both_cut_what_lies_across(frame):
+    found = count_frame(frame, None, [Region(0, 0, 80, 120), Region(80, 0, 160, 120)], None, Settings())
+    assert [one.summary["cut"] for one in found.counted] == [4, 4]
+    assert positions_of(found.labels, 0, found.rim)["cut"].sum() == 8

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_magtex.errors import BadRegion, MagtexError
 from napari_magtex.segment.tracks import TRACK_COLUMNS
 from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY
+from napari_magtex.widgets.segment_layers import RIM_KEY
 from napari_magtex.widgets.track_charts import COMMON, EACH, MOST_LINES, NUMBER
 from napari_magtex.widgets.track_layers import drive_of
 from napari_magtex.widgets.tracks import SPEED, TRACK, TracksDock
@@ -54,6 +55,17 @@ def run(dock: TracksDock, qtbot: Any) -> None:
 
 def last_notice() -> str:
     return notification_manager.records[-1].message
+
+
+def test_what_a_region_cuts_is_left_out(dock_in, qtbot) -> None:
+    dock = dock_in()
+    rim = np.zeros((120, 160), bool)
+    rim[:, 85] = True  # through the third column
+    metadata = {RIM_KEY: {(t,): rim for t in range(4)}}
+    dock.viewer.add_labels(moving(velocity=(0, 0), frames=4), name="found", metadata=metadata)
+    run(dock, qtbot)
+    assert dock.answer is not None
+    assert dock.answer.tracks.count == 9
 
 
 def test_tracks_lie_exactly_on_their_labels_wherever_they_are(dock_in, qtbot) -> None:

@@ -14,8 +14,9 @@ from napari_magtex.picture import Picture, Region
 from napari_magtex.results import Provenance
 from napari_magtex.segment.corrected import as_counted
 from napari_magtex.segment.kinds import Kind
-from napari_magtex.segment.measure import Measurements, measure
+from napari_magtex.segment.measure import measure
 from napari_magtex.segment.predict import Settings, segment
+from napari_magtex.segment.rim import rim_of
 from napari_magtex.segment.segmenter import Segmenter
 from napari_magtex.texture import SpinTexture
 
@@ -43,11 +44,12 @@ class Counted:
 class CountedFrame:
     """A frame (ny, nx): the labels of all its regions, of which no two have one number, and what is counted in each.
 
-    ``kinds`` are of `Kind`; film where no region is.
+    ``kinds`` are of `Kind`; film where no region is. On the ``rim`` of all regions, and beyond it, skyrmions are cut.
     """
 
     labels: NDArray[np.int32]
     kinds: NDArray[np.uint8]
+    rim: NDArray[np.bool_]
     counted: list[Counted]
 
 
@@ -60,21 +62,29 @@ def count_frame(
 ) -> CountedFrame:
     """Find and measure the skyrmions in each region of a frame, None being all of it; with a texture, charges too."""
     labels, kinds = np.zeros(picture.shape, np.int32), np.full(picture.shape, Kind.FILM, np.uint8)
-    counted = []
+    rim = np.ones(picture.shape, bool)
+    found = []
     for region in regions:
         seen = segment(picture, segmenter, settings, region)
         place, inside = _of_region(region, picture.shape)
-        found = seen.measured(_cut(texture, place))
         before = int(labels.max(initial=0))
         labels[place][seen.labels > 0] = seen.labels[seen.labels > 0] + before
         kinds[place][inside] = seen.kinds[inside]
-        counted.append(_kept(found, before))
-    return CountedFrame(labels, kinds, counted)
+        # a film that ends with its material is no skyrmion's end that was not looked at
+        rim[place] &= rim_of(seen.seen if texture is None else seen.seen | ~texture.material[0][place])
+        found.append(seen)
+    film = kinds != Kind.OUTSIDE
+    counted = [
+        _counted(labels, film, rim, region, seen.provenance, seen.pixel_size, texture, seen.notes)
+        for region, seen in zip(regions, found, strict=True)
+    ]
+    return CountedFrame(labels, kinds, rim, counted)
 
 
 def count_corrected(
     labels: NDArray[np.integer[Any]],
     film: NDArray[np.bool_],
+    rim: NDArray[np.bool_],
     before: Sequence[Counted],
     regions: Sequence[Region | None],
     pixel_size: tuple[float, float] | None,
@@ -86,6 +96,8 @@ def count_corrected(
     ----------
     film
         Where there is film, (ny, nx).
+    rim
+        That of `CountedFrame`.
     before
         What was counted in each region; the answers tell that they were corrected.
 
@@ -93,29 +105,45 @@ def count_corrected(
     -------
     The labels as they count (`as_counted`), and what is counted in each region.
     """
-    numbered = np.zeros(labels.shape, np.int32)
+    looked_at = np.zeros(labels.shape, bool)
+    for region in regions:
+        place, inside = _of_region(region, labels.shape)
+        looked_at[place] |= inside
+    above, least = int(labels.max(initial=0)), before[0].provenance.settings["min_area"]
+    numbered = as_counted(np.where(looked_at, labels, 0), least, above).astype(np.int32)
     counted = []
     for region, known in zip(regions, before, strict=True):
-        place, inside = _of_region(region, labels.shape)
-        settings, notes = dict(known.provenance.settings), tuple(known.summary["notes"])
-        above = max(int(labels.max(initial=0)), int(numbered.max(initial=0)))
-        here = as_counted(np.where(inside, labels[place], 0), settings["min_area"], above).astype(np.int32)
-        found = measure(
-            here,
-            replace(known.provenance, settings={**settings, "corrected": "by hand"}),
-            pixel_size=pixel_size,
-            film=film[place] & inside,
-            texture=_cut(texture, place),
-            notes=notes if CORRECTED in notes else (*notes, CORRECTED),
-        )
-        numbered[place][here > 0] = here[here > 0]
-        counted.append(_kept(found))
+        settings, notes = {**known.provenance.settings, "corrected": "by hand"}, tuple(known.summary["notes"])
+        notes = notes if CORRECTED in notes else (*notes, CORRECTED)
+        provenance = replace(known.provenance, settings=settings)
+        counted.append(_counted(numbered, film, rim, region, provenance, pixel_size, texture, notes))
     return numbered, counted
 
 
-def _kept(found: Measurements, before: int = 0) -> Counted:
-    rows = found.rows().assign(label=lambda rows: rows.label + before)
-    return Counted(found.provenance, rows, found.radial_rows(), found.record())
+def _counted(
+    labels: NDArray[np.int32],
+    film: NDArray[np.bool_],
+    rim: NDArray[np.bool_],
+    region: Region | None,
+    provenance: Provenance,
+    pixel_size: tuple[float, float] | None,
+    texture: SpinTexture | None,
+    notes: tuple[str, ...],
+) -> Counted:
+    """Measure what of a frame's labels (ny, nx) lies in a region."""
+    place, inside = _of_region(region, labels.shape)
+    here = np.where(inside, labels[place], 0)
+    here[(np.bincount(here.ravel()) < provenance.settings["min_area"])[here]] = 0  # the crumb of one beyond the region
+    found = measure(
+        here,
+        provenance,
+        pixel_size=pixel_size,
+        film=film[place] & inside,
+        rim=rim[place] | rim_of(inside),
+        texture=_cut(texture, place),
+        notes=notes,
+    )
+    return Counted(found.provenance, found.rows(), found.radial_rows(), found.record())
 
 
 def _of_region(region: Region | None, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:

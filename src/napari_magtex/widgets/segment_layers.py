@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LABELS, REST, ORDER = "skyrmions: ", "dust and outside: ", "order: "  # names of layers, before that of their input
 KEPT = " (corrected)"  # after the name of labels that a later job would replace
 FOUND_KEY = "magtex found"  # in the metadata: the checksum of what was found in a frame, by its index
+RIM_KEY = "magtex rim"  # likewise: where skyrmions are cut
 ORDER_COLOURS = "viridis"  # of |psi_6| from 0 to 1
 CHOSEN, HOLLOW, RIM = "#ff3df2", "#ffffff", "#101010"
 REST_COLOURS = {Kind.DEFECT: "#ff9f1c", Kind.OUTSIDE: "#4d7fb8"}
@@ -73,7 +74,7 @@ class Overlay:
                 np.zeros(self.shape, np.uint16),
                 name=self._names["labels"],
                 opacity=0.45,
-                metadata={METADATA_KEY: _said(job), FOUND_KEY: {}},
+                metadata={METADATA_KEY: _said(job), FOUND_KEY: {}, RIM_KEY: {}},
                 **placement,
             )
         )
@@ -127,6 +128,9 @@ class Overlay:
             self.rest = self._add_rest()
         if self.rest is not None:
             self.rest.data[index][...] = rest
+        rims = self.labels.metadata[RIM_KEY]
+        alike = next(reversed(rims.values()), None)  # frames that were looked at alike share one in memory
+        rims[index] = alike if alike is not None and np.array_equal(alike, found.rim) else found.rim
         self._stamps[answer.frame] = self._stamp(answer.frame)
         for layer in (self.labels, self.rest):
             if layer is not None:
@@ -161,7 +165,15 @@ class Overlay:
         if self.labels.data.shape != self.shape:
             return []
         return [
-            Drawn(self.job, frame, self.labels_of(frame).copy(), self._rest_of(frame), counted[frame], stamp)
+            Drawn(
+                self.job,
+                frame,
+                self.labels_of(frame).copy(),
+                self._rest_of(frame),
+                self.labels.metadata[RIM_KEY][self.index(frame)],
+                counted[frame],
+                stamp,
+            )
             for frame in frames
             if frame in counted and (stamp := self._stamp(frame)) != self._stamps.get(frame)
         ]

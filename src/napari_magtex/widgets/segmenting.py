@@ -45,12 +45,16 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A frame as a person left it: labels and what is no clean film, (ny, nx), and what was counted in it before."""
+    """A frame as a person left it, and what was counted in it before.
+
+    Labels, what is no clean film, and the rim of what was looked at are (ny, nx).
+    """
 
     job: Job
     frame: int
     labels: NDArray[np.uint16]
     rest: NDArray[np.uint8]
+    rim: NDArray[np.bool_]
     counted: Sequence[Counted]
     stamp: int
 
@@ -112,7 +116,7 @@ def recounting(frames: Sequence[Drawn]) -> Iterator[Recounted]:
         texture = None if spins is None or spins.lattice is Lattice.TRIANGULAR else spins.middle()
         film = (drawn.rest != Kind.OUTSIDE) | (drawn.labels > 0)  # where a skyrmion is drawn there is film
         numbered, counted = count_corrected(
-            drawn.labels, film, drawn.counted, drawn.job.regions, pixel_size_of(seen), texture
+            drawn.labels, film, drawn.rim, drawn.counted, drawn.job.regions, pixel_size_of(seen), texture
         )
         yield Recounted(drawn, numbered, counted)
 

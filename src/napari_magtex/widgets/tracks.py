@@ -27,6 +27,7 @@ from napari_magtex.widgets.choices import Choice, LabelsChoice, LayerChoice
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
 from napari_magtex.widgets.editors import Numbers
 from napari_magtex.widgets.layers import in_layer, is_mirrored, pixel_size_of, placed_on
+from napari_magtex.widgets.segment_layers import RIM_KEY
 from napari_magtex.widgets.track_charts import COLOUR_MAP, SERIES, History, HistoryChart, SpreadingChart, history_of
 from napari_magtex.widgets.track_layers import drive_of, interval_of, shown_rows, stack_of
 from napari_magtex.widgets.worker import tell
@@ -268,7 +269,12 @@ def _followed(
     contrast = Contrast(named) if named in set(Contrast) else Contrast.KERR
     provenance = Provenance(said.get("file") or str(labels.source.path or labels.name), 0, contrast, None, "", "")
     frames, pixel, least = len(stack), pixel_size_of(labels), said.get("min_area", 1)
-    positions = yield from passed_on(positions_in((np.asarray(frame) for frame in stack), frames, least))
+    rims = {
+        index[0]: rim
+        for index, rim in labels.metadata.get(RIM_KEY, {}).items()
+        if (len(index), rim.shape) == (1, stack[0].shape)
+    }
+    positions = yield from passed_on(positions_in((np.asarray(frame) for frame in stack), frames, least, rims))
     linking = follow(
         positions, provenance, frames=frames, pixel_size=pixel, settings=following, mirrored=is_mirrored(labels)
     )
