@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from napari_magtex.picture import Picture, Region
+from napari_magtex.physics.starts import paint_skyrmion, uniform_start
 from napari_magtex.segment.corrected import as_counted
 from napari_magtex.segment.counted import count_corrected, count_frame
+from napari_magtex.segment.grey import polar
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.segment.positions import positions_of
 from napari_magtex.segment.predict import Settings
+from napari_magtex.texture import Lattice, SpinTexture
 
 
 def drawn(*rows):
@@ -114,6 +117,22 @@ def test_a_region_a_mask_and_a_footer_cut_skyrmions(of_noise):
         assert positions_of(found.labels, 0, found.rim)["cut"].tolist() == counted.rows.cut.tolist()
         _, (again,) = count_corrected(found.labels, ~mask, found.rim, [counted], [region], None)
         assert again.rows.equals(counted.rows)
+
+
+def test_the_film_of_a_texture_ends_with_its_material():
+    m = uniform_start(1, (140, 140), (0.0, 0.0, 1.0))[0]
+    for centre in ((70.0, 70.0), (70.0, 35.0), (70.0, 105.0), (35.0, 70.0), (105.0, 70.0)):
+        paint_skyrmion(m, centre, 8.0, 2.0, helicity=0.0, lattice=Lattice.SQUARE)
+    y, x = np.mgrid[:140, :140]
+    m[:, (y - 70) ** 2 + (x - 70) ** 2 > 60**2] = 0
+    texture = SpinTexture.from_layer(m.permute(1, 2, 0).numpy())
+    found = count_frame(*polar(Picture(np.zeros((140, 140, 3))), texture), [None], None, Settings())
+    (counted,) = found.counted
+    assert counted.summary["count"] == 5
+    assert counted.summary["film_px"] == texture.material.sum()
+    assert counted.rows.charge.to_numpy() == pytest.approx([-1] * 5, abs=0.05)
+    rim = found.rim[texture.material[0]]
+    assert not rim.any()  # a skyrmion at the edge of the disc is whole
 
 
 def test_where_regions_meet_both_cut_what_lies_across(frame):
