@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_magtex.picture import Picture, Region
 from napari_magtex.physics.starts import paint_skyrmion, uniform_start
+from napari_magtex.picture import Picture, Region
 from napari_magtex.segment.corrected import as_counted
 from napari_magtex.segment.counted import count_corrected, count_frame
 from napari_magtex.segment.grey import polar
@@ -133,6 +133,34 @@ def test_the_film_of_a_texture_ends_with_its_material():
     assert counted.rows.charge.to_numpy() == pytest.approx([-1] * 5, abs=0.05)
     rim = found.rim[texture.material[0]]
     assert not rim.any()  # a skyrmion at the edge of the disc is whole
+
+
+def test_a_skyrmion_in_two_regions_is_one(frame):
+    regions = [Region(0, 0, 80, 120), Region(40, 0, 160, 120)]  # the third column is cut by the first
+    found = count_frame(frame, None, regions, None, Settings())
+    first, second = (one.rows.set_index("label") for one in found.counted)
+    assert set(first.index) | set(second.index) == set(np.unique(found.labels)) - {0} == set(range(1, 21))
+    assert len(first) == 12
+    assert len(second) == 16
+    both = first.index.intersection(second.index)
+    assert len(both) == 8
+    assert np.allclose(first.y_px[both], second.y_px[both], atol=0.6)
+    assert first.cut[both].sum() == 4
+    assert not second.cut.any()
+    areas = np.bincount(found.labels.ravel())
+    assert (second.area_px == areas[second.index]).all()
+    table = positions_of(found.labels, 0, found.rim)
+    assert len(table) == 20
+    assert not table["cut"].any()
+    numbered, again = count_corrected(found.labels, np.ones(frame.shape, bool), found.rim, found.counted, regions, None)
+    assert np.array_equal(numbered, found.labels)
+    assert all(one.rows.equals(other.rows) for one, other in zip(found.counted, again, strict=True))
+    drawn_in = np.array(found.labels)
+    drawn_in[30:40, 60:65] = drawn_in[60:70, 60:65] = 21  # two parts where both look
+    film = np.ones(frame.shape, bool)
+    numbered, (first, second) = count_corrected(drawn_in, film, found.rim, found.counted, regions, None)
+    assert {21, 22} <= set(first.rows.label) & set(second.rows.label)
+    assert len(np.unique(numbered)) == 23
 
 
 def test_where_regions_meet_both_cut_what_lies_across(frame):

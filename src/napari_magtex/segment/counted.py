@@ -60,16 +60,23 @@ def count_frame(
     segmenter: Segmenter | None,
     settings: Settings,
 ) -> CountedFrame:
-    """Find and measure the skyrmions in each region of a frame, None being all of it; with a texture, charges too."""
+    """Find and measure the skyrmions in each region of a frame, None being all of it; with a texture, charges too.
+
+    Where regions overlap the first one tells what is there, and a skyrmion that lies in several has one number.
+    """
     labels, kinds = np.zeros(picture.shape, np.int32), np.full(picture.shape, Kind.FILM, np.uint8)
-    rim = np.ones(picture.shape, bool)
+    rim, told = np.ones(picture.shape, bool), np.zeros(picture.shape, bool)
     found = []
     for region in regions:
         seen = segment(picture, segmenter, settings, region)
         place, inside = _of_region(region, picture.shape)
-        before = int(labels.max(initial=0))
-        labels[place][seen.labels > 0] = seen.labels[seen.labels > 0] + before
-        kinds[place][inside] = seen.kinds[inside]
+        new = inside & ~told[place]
+        numbers = _numbers(seen.labels, labels[place], new, int(labels.max(initial=0)), settings.min_area)
+        labels[place][new] = numbers[seen.labels[new]]
+        kinds[place][new] = np.where(
+            (seen.kinds[new] == Kind.SKYRMION) & (labels[place][new] == 0), Kind.FILM, seen.kinds[new]
+        )
+        told[place] |= inside
         # a film that ends with its material is no skyrmion's end that was not looked at
         rim[place] &= rim_of(seen.seen if texture is None else seen.seen | ~texture.material[0][place])
         found.append(seen)
@@ -118,6 +125,26 @@ def count_corrected(
         provenance = replace(known.provenance, settings=settings)
         counted.append(_counted(numbered, film, rim, region, provenance, pixel_size, texture, notes))
     return numbered, counted
+
+
+def _numbers(
+    labels: NDArray[np.int32], before: NDArray[np.int32], new: NDArray[np.bool_], above: int, min_area: int
+) -> NDArray[np.int32]:
+    """Return the number in the frame of each label of a region, 0 first.
+
+    It is that of the skyrmion ``before`` that most of its pixels show, which only one of them goes on with; of the
+    others one above all, unless hardly a pixel of them is ``new``.
+    """
+    numbers = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+    both = (labels > 0) & (before > 0)
+    pairs, pixels = np.unique(np.stack([labels[both], before[both]]), axis=1, return_counts=True)
+    for label, number in pairs.T[np.argsort(-pixels, kind="stable")]:
+        if not numbers[label] and number not in numbers:
+            numbers[label] = number
+    fresh = (numbers == 0) & (np.bincount(labels[new], minlength=len(numbers)) >= min_area)
+    fresh[0] = False
+    numbers[fresh] = above + 1 + np.arange(fresh.sum())
+    return numbers
 
 
 def _counted(
