@@ -92,6 +92,27 @@ def test_the_labels_that_segmenting_laid_are_corrected_and_kept(opened, viewer, 
     assert len(dock.corrections.read()) == 1
 
 
+def test_a_frame_is_not_kept_with_what_was_found_in_another(opened, viewer, qtbot) -> None:
+    segmenting, dock = opened(SegmentDock), opened()
+    other = viewer.add_image(viewer.layers["film"].data.copy(), scale=(10, 1, 1), name="other")
+    segmenting.form.layer.value = dock.form.layer.value = viewer.layers["film"]
+    segmenting.form.frames.value = False
+    viewer.layers["film"].name = "renamed"
+    run(segmenting, qtbot)
+    labels = segmenting.overlay.labels
+    labels.name = "mine now"
+    dust = segmenting.overlay.rest or segmenting.overlay._add_rest()
+    dock.form.layer.value = other
+    dock.form.layer.value = viewer.layers["renamed"]
+    assert dock.labels.value is labels
+    assert dock.rest.value is dust
+    dock.form.layer.value = other
+    assert dock.rest.value is None
+    run(dock, qtbot)
+    assert "was found in another layer than other" in told()
+    assert not dock.corrections.read()
+
+
 def test_regions_and_dust_are_kept_with_it(opened, viewer, qtbot, skyrmions) -> None:
     dock = opened()
     viewer.add_labels(skyrmions.astype(int), name="mine")
