@@ -96,8 +96,9 @@ def count_corrected(
     regions: Sequence[Region | None],
     pixel_size: tuple[float, float] | None,
     texture: SpinTexture | None = None,
+    by_hand: bool = True,
 ) -> tuple[NDArray[np.int32], list[Counted]]:
-    """Measure the labels of a frame (ny, nx) anew after a person has drawn in them.
+    """Measure the labels of a frame (ny, nx) anew after a person has drawn in them, or found out the pixel size.
 
     Parameters
     ----------
@@ -106,7 +107,9 @@ def count_corrected(
     rim
         That of `CountedFrame`.
     before
-        What was counted in each region; the answers tell that they were corrected.
+        What was counted in each region.
+    by_hand
+        Whether a person has drawn: then the answers tell it.
 
     Returns
     -------
@@ -120,9 +123,10 @@ def count_corrected(
     numbered = as_counted(np.where(looked_at, labels, 0), least, above).astype(np.int32)
     counted = []
     for region, known in zip(regions, before, strict=True):
-        settings, notes = {**known.provenance.settings, "corrected": "by hand"}, tuple(known.summary["notes"])
-        notes = notes if CORRECTED in notes else (*notes, CORRECTED)
-        provenance = replace(known.provenance, settings=settings)
+        provenance, notes = known.provenance, tuple(known.summary["notes"])
+        if by_hand:
+            provenance = replace(provenance, settings={**provenance.settings, "corrected": "by hand"})
+            notes = notes if CORRECTED in notes else (*notes, CORRECTED)
         counted.append(_counted(numbered, film, rim, region, provenance, pixel_size, texture, notes))
     return numbered, counted
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 NO_NETWORK = "Threshold, no network"
 POLARITIES = {"Auto": Polarity.AUTO, "Dark": Polarity.DARK, "Bright": Polarity.BRIGHT}
 MOMENT = 120  # ms after the last stroke before the skyrmions are counted again
+AT_ONCE = 16  # frames that are copied to be counted again
 
 
 class SegmentDock(Dock):
@@ -127,6 +128,8 @@ class SegmentDock(Dock):
             known.clear()
         self.region.offer({f"Region {n} of {len(job.regions)}": n - 1 for n in range(1, len(job.regions) + 1)})
         self.answer.of_stack(job.image, len(job.frames) > 1)
+        for event in (job.image.events.scale, job.image.events.units):
+            event.connect(self._on_calibrated)
         self._show()
         return Overlay(job, partial(self.add_layer, of=job.image), self.viewer.layers, self._on_edit)
 
@@ -204,20 +207,29 @@ class SegmentDock(Dock):
             self._edited |= self._pending
         self._stroke.start()
 
+    def _on_calibrated(self, event: Event) -> None:
+        """Measure all frames by the same pixels, in those that follow and those that are known."""
+        if self.overlay is not None and event.source is self.overlay.job.image:
+            self._pending |= set(self.counted)
+            self._stroke.start()
+
     @property
     def counting(self) -> bool:
         """Whether something that was drawn is still to be counted."""
         return bool(self._pending) or self._stroke.isActive() or self.recounter.running
 
     def recount(self) -> None:
-        """Count frames again whose labels have changed: the one shown, those drawn in, after an undo others too."""
+        """Count frames again that have changed: the one shown, those drawn in, after an undo others, calibrated all."""
         if self.overlay is None or self.recounter.running or not is_open(self.viewer):
             return
-        frames = {self.frame} | self._pending | (self._edited if self._checked_at == self.frame else set())
+        others = self._pending or (self._edited if self._checked_at == self.frame else set())
         self._checked_at = self.frame
-        self._pending.clear()
-        if drawn := self.overlay.drawn(sorted(frames), self.counted):
+        frames = [self.frame, *sorted(others - {self.frame})]
+        self._pending = set(frames[AT_ONCE:])
+        if drawn := self.overlay.drawn(frames[:AT_ONCE], self.counted):
             self.recounter.run(recounting(drawn))
+        elif self._pending:
+            self._stroke.start()
 
     def _take_recounted(self, answer: Recounted) -> None:
         if self.overlay is not None and answer.drawn.job is self.overlay.job:

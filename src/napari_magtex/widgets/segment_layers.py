@@ -17,7 +17,7 @@ from napari_magtex.errors import Unsuitable
 from napari_magtex.picture import Contrast
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.widgets.choices import RESULT_KEY
-from napari_magtex.widgets.layers import placed_on
+from napari_magtex.widgets.layers import pixel_size_of, placed_on
 from napari_magtex.widgets.pictures import contrast_of, frame_index, frame_shape, source_name, stack_shape
 from napari_magtex.widgets.segmenting import Drawn, Found, Job, Recounted, looked_at
 
@@ -62,6 +62,7 @@ class Overlay:
         self._make_room()
         self._alone = len(job.frames) == 1
         self._stamps: dict[int, int] = {}
+        self._sizes: dict[int, tuple[float, float] | None] = {}  # of a pixel, by which a frame was measured
         self._renumbered: dict[int, tuple[NDArray[np.int64], NDArray[np.int32]]] = {}
         seen, index = looked_at(job.image, job.frames[0])
         stack = stack_shape(job.image)
@@ -131,7 +132,7 @@ class Overlay:
         rims = self.labels.metadata[RIM_KEY]
         alike = next(reversed(rims.values()), None)  # frames that were looked at alike share one in memory
         rims[index] = alike if alike is not None and np.array_equal(alike, found.rim) else found.rim
-        self._stamps[answer.frame] = self._stamp(answer.frame)
+        self._stamps[answer.frame], self._sizes[answer.frame] = self._stamp(answer.frame), answer.pixel_size
         for layer in (self.labels, self.rest):
             if layer is not None:
                 layer.metadata[FOUND_KEY][index] = _checksum(layer.data[index])
@@ -161,9 +162,10 @@ class Overlay:
     # ---- what a person draws
 
     def drawn(self, frames: Sequence[int], counted: Mapping[int, Sequence[Counted]]) -> list[Drawn]:
-        """Return those of the frames that look otherwise than when they were counted last."""
+        """Return those of the frames that look otherwise than when they were counted last, or have other pixels."""
         if self.labels.data.shape != self.shape:
             return []
+        size = pixel_size_of(self.job.image)
         return [
             Drawn(
                 self.job,
@@ -172,10 +174,13 @@ class Overlay:
                 self._rest_of(frame),
                 self.labels.metadata[RIM_KEY][self.index(frame)],
                 counted[frame],
+                size,
                 stamp,
+                by_hand=stamp != self._stamps.get(frame),
             )
             for frame in frames
-            if frame in counted and (stamp := self._stamp(frame)) != self._stamps.get(frame)
+            if frame in counted
+            and ((stamp := self._stamp(frame)) != self._stamps.get(frame) or size != self._sizes.get(frame))
         ]
 
     def note(self, answer: Recounted) -> None:
@@ -185,7 +190,7 @@ class Overlay:
         self._renumbered.pop(frame, None)
         if len(where):
             self._renumbered[frame] = where, answer.numbered.flat[where]
-        self._stamps[frame] = answer.drawn.stamp
+        self._stamps[frame], self._sizes[frame] = answer.drawn.stamp, answer.drawn.pixel_size
 
     def _listen(self, layer: Labels) -> None:
         for event in (layer.events.paint, layer.events.labels_update, layer.events.set_data):
