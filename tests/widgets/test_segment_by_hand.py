@@ -45,6 +45,19 @@ def test_a_click_on_a_skyrmion_chooses_its_row(person) -> None:
     assert dock.view.chosen == label
 
 
+def test_a_click_on_a_skyrmion_of_another_region_goes_to_that(person) -> None:
+    dock = person.opens()
+    dock.viewer.add_image(person.frame(), name="frame")
+    halves = [[[0, 0], [0, 64], [119, 64], [119, 0]], [[0, 66], [0, 159], [119, 159], [119, 66]]]
+    dock.viewer.add_shapes(halves, shape_type="polygon", name="roi")
+    dock.form.roi.value = dock.viewer.layers["roi"]
+    person.runs(dock)
+    person.clicks(dock, 50, 80)
+    assert dock.region.value == 1
+    assert dock.view.chosen == dock.overlay.labels.data[50, 80]
+    assert dock.view.table.label(dock.view.currentIndex().row()) == dock.view.chosen
+
+
 def test_a_stroke_of_the_brush_chooses_nothing(person) -> None:
     dock = person.opens()
     dock.viewer.add_image(person.frame(), name="frame")

@@ -291,6 +291,9 @@ class SegmentDock(Dock):
             return
         label = int(overlay.numbered(self.frame)[pixel[-2:]])
         if label:
+            held = [label in one.rows.label.to_numpy() for one in self.counted.get(self.frame, [])]
+            if any(held) and not held[self.region.value or 0]:
+                self.region.value = held.index(True)
             self.view.choose(label)
             self._mark()
 
