@@ -185,6 +185,13 @@ def test_pixels_that_are_no_squares_keep_discs_round(provenance):
     assert row.y_nm == 600
 
 
+def test_pixels_that_are_no_squares_count_along_x(provenance, discs):
+    labels = discs((64, 96), [(20, 20, 4), (40, 20, 4), (20, 50, 4)])
+    table = measure(labels, provenance(), pixel_size=(20e-9, 10e-9)).rows()
+    assert table.nearest_px.tolist() == pytest.approx([30, 40, 30])
+    assert np.allclose(table.nearest_nm, 10 * table.nearest_px)
+
+
 def test_a_region_keeps_the_coordinates_of_the_stored_picture(provenance, discs):
     row = measure(discs((40, 40), [(10, 20, 5)]), provenance((100, 200, 140, 240))).rows().iloc[0]
     assert (row.x_px, row.y_px) == (120, 210)

@@ -58,7 +58,8 @@ class Measurements:
         Of which frame, how segmented.
     columns
         Of each skyrmion, (n,): those of `COLUMNS` from ``label`` to ``charge``. ``x_px`` and ``y_px`` are pixels of
-        the stored picture, whole numbers at their middle; ``radius`` is that of a disc of the same area;
+        the stored picture, whole numbers at their middle; ``radius`` is that of a disc of the same area, ``nearest_px``
+        counts pixels along x;
         ``orientation_deg`` is counted from the x axis upwards. ``psi6`` (its size) and ``neighbours`` are NaN and 0
         where neighbours beyond the film's edge may be missing: ``at_edge``. ``cut`` are those at the rim (`rim_of`).
     points
@@ -201,7 +202,7 @@ def measure(
         "radius_px": np.sqrt(area / np.pi),
         "eccentricity": found.eccentricity,
         "orientation_deg": np.degrees(found.angle),
-        "nearest_px": nearest_distances(points),
+        "nearest_px": nearest_distances(points * (ratio, 1)),
         "psi6": np.abs(psi6),
         "neighbours": np.where(neighbours.whole, neighbours.coordination, 0),
         "at_edge": ~neighbours.whole,
