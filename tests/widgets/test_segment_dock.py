@@ -97,6 +97,24 @@ def test_a_texture_is_looked_at_cell_by_cell_and_tells_its_charges(person) -> No
     assert dock.results()[0].rows.charge.to_numpy() == pytest.approx([-2], abs=0.1)  # the film's is that of the nearest
 
 
+def test_all_layers_of_a_triangular_lattice_lie_where_they_are(person) -> None:
+    rng = np.random.default_rng(0)
+    m = np.concatenate([np.zeros((3, 24, 24, 2)), np.ones((3, 24, 24, 1))], axis=3)
+    for z in range(3):
+        m[z, 4 * z + 4 : 4 * z + 12, 8:16, 2] = -1
+    m += 0.05 * rng.standard_normal(m.shape)
+    dock = person.opens()
+    data, keywords, _ = texture_layer(SpinTexture(m, cell=(1e-9,) * 3, lattice=Lattice.TRIANGULAR), "three")
+    image = dock.viewer.add_image(data, **keywords)
+    dock.viewer.dims.set_point(0, image.data_to_world((2,) + (0,) * (image.ndim - 1))[0])
+    dock.form.frames.value = True
+    person.runs(dock)
+    layer = dock.overlay.labels
+    assert len(layer.data) == 3
+    for z in range(3):
+        assert layer.data_to_world((z, 0, 0))[0] == pytest.approx(image.data_to_world((z, 0, 0))[0])
+
+
 def test_charts_are_those_of_the_frame_shown(person) -> None:
     dock = person.opens()
     dock.viewer.add_image(person.frame(), scale=(50, 50), units=("nm", "nm"), name="frame")

@@ -67,7 +67,9 @@ class Overlay:
         seen, index = looked_at(job.image, job.frames[0])
         stack = stack_shape(job.image)
         self.shape = ((1,) * len(stack) if self._alone else stack) + frame_shape(seen)
-        first = frame_index(seen, index) if self._alone else (0,) * len(stack)
+        first = np.array(frame_index(seen, index))
+        if not self._alone:  # what is drawn of one frame lies on that one, the first frame is at the other end
+            first -= frame_index(job.image, job.frames[0])
         placement = placed_on(seen, origin=(*first, 0, 0))
         self.rest: Labels | None = None
         self.labels: Labels = add(
