@@ -14,6 +14,7 @@ from napari.utils.notifications import notification_manager
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
+from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import BadRegion, MagtexError
 from napari_magtex.segment.tracks import TRACK_COLUMNS
 from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY
@@ -66,6 +67,21 @@ def test_what_a_region_cuts_is_left_out(dock_in, qtbot) -> None:
     run(dock, qtbot)
     assert dock.answer is not None
     assert dock.answer.tracks.count == 9
+
+
+def test_of_spins_every_frame_is_a_snapshot_and_tracks_tell_by_what_they_were_found(dock_in, qtbot) -> None:
+    dock = dock_in()
+    said = {"file": "spins.ovf", "contrast": "spin", "segmented_by": "skyrmions 1", "min_area": 6}
+    dock.viewer.add_labels(moving(frames=4), name="kerr")
+    spins = dock.viewer.add_labels(moving(frames=4), name="spins", metadata={METADATA_KEY: said})
+    dock.labels.value = spins
+    assert dock.exposure.value() == 0
+    run(dock, qtbot)
+    (motion,) = dock.results()
+    assert motion.provenance.settings["exposure"] == 0
+    assert motion.provenance.settings["segmented_by"] == "skyrmions 1"
+    dock.labels.value = dock.viewer.layers["kerr"]
+    assert dock.exposure.value() == 100
 
 
 def test_tracks_lie_exactly_on_their_labels_wherever_they_are(dock_in, qtbot) -> None:

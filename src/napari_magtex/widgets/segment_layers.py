@@ -71,13 +71,14 @@ class Overlay:
         if not self._alone:  # what is drawn of one frame lies on that one, the first frame is at the other end
             first -= frame_index(job.image, job.frames[0])
         placement = placed_on(seen, origin=(*first, 0, 0))
+        said = {"file": source_name(job.image), "contrast": str(contrast_of(job.image) or Contrast.KERR)}
         self.rest: Labels | None = None
         self.labels: Labels = add(
             Labels(
                 np.zeros(self.shape, np.uint16),
                 name=self._names["labels"],
                 opacity=0.45,
-                metadata={METADATA_KEY: _said(job), FOUND_KEY: {}, RIM_KEY: {}},
+                metadata={METADATA_KEY: said, FOUND_KEY: {}, RIM_KEY: {}},
                 **placement,
             )
         )
@@ -131,6 +132,9 @@ class Overlay:
             self.rest = self._add_rest()
         if self.rest is not None:
             self.rest.data[index][...] = rest
+        first = found.counted[0].provenance
+        for key, value in {"segmented_by": first.model, **first.settings}.items():
+            self.labels.metadata[METADATA_KEY].setdefault(key, value)
         rims = self.labels.metadata[RIM_KEY]
         alike = next(reversed(rims.values()), None)  # frames that were looked at alike share one in memory
         rims[index] = alike if alike is not None and np.array_equal(alike, found.rim) else found.rim
@@ -288,13 +292,13 @@ def _checksum(frame: NDArray[Any], before: int = 0) -> int:
     return zlib.crc32(np.ascontiguousarray(frame).data, before)
 
 
-def _said(job: Job) -> dict[str, Any]:
-    """Return what labels tell of themselves: whose they are, and what of them counts."""
-    return {
-        "file": source_name(job.image),
-        "contrast": str(contrast_of(job.image) or Contrast.KERR),
-        "min_area": job.settings["min_area"],
-    }
+def said_of(labels: Labels) -> Mapping[str, Any]:
+    """Return what labels tell of themselves: ``file`` and ``contrast``, ``segmented_by`` and its settings.
+
+    Labels that did not come from here tell nothing.
+    """
+    held = labels.metadata.get(METADATA_KEY)
+    return held if isinstance(held, Mapping) else {}
 
 
 def _rgba(colour: str) -> NDArray[np.float64]:

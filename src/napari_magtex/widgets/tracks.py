@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QSpinBox, QWidget
 
 from napari_magtex.compute import Progress, passed_on
-from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
 from napari_magtex.files import with_ending, write_text
 from napari_magtex.picture import Contrast
@@ -27,7 +26,7 @@ from napari_magtex.widgets.choices import Choice, LabelsChoice, LayerChoice
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
 from napari_magtex.widgets.editors import Numbers
 from napari_magtex.widgets.layers import in_layer, is_mirrored, pixel_size_of, placed_on
-from napari_magtex.widgets.segment_layers import RIM_KEY
+from napari_magtex.widgets.segment_layers import RIM_KEY, said_of
 from napari_magtex.widgets.track_charts import COLOUR_MAP, SERIES, History, HistoryChart, SpreadingChart, history_of
 from napari_magtex.widgets.track_layers import drive_of, interval_of, shown_rows, stack_of
 from napari_magtex.widgets.worker import tell
@@ -63,7 +62,7 @@ class TracksDock(Dock):
         super().__init__(napari_viewer, "Track skyrmions")
         self.answer: Answer | None = None
         self.layer: TracksLayer | None = None
-        self._told_interval = ""  # by the layer chosen
+        self._told_interval, self._snapshots = "", False  # by the layer chosen
         self.labels = LabelsChoice(self.viewer)
         self.interval, self.radius = Numbers("s"), Numbers("px")
         self.memory, self.exposure = QSpinBox(), QSpinBox()
@@ -119,7 +118,7 @@ class TracksDock(Dock):
         return question
 
     def _on_labels(self, _index: int = 0) -> None:
-        """Take over what the layer knows of the time between frames; else what a person typed stays."""
+        """Take over what the layer knows of the time between frames and of the shutter; else what is typed stays."""
         line, labels = self.interval.lines[0], self.labels.value
         interval = interval_of(labels) if labels is not None else None
         if interval is not None:
@@ -127,6 +126,10 @@ class TracksDock(Dock):
         elif line.text() == self._told_interval:
             line.clear()
         self._told_interval = line.text() if interval is not None else ""
+        snapshots = labels is not None and said_of(labels).get("contrast") == Contrast.SPIN
+        if snapshots is not self._snapshots:
+            self._snapshots = snapshots
+            self.exposure.setValue(0 if snapshots else round(100 * MotionSettings.exposure))
 
     # ---- computing
 
@@ -263,11 +266,12 @@ def _followed(
     labels: Labels, stack: Sequence[NDArray[Any]], following: TrackSettings, moving: MotionSettings
 ) -> Iterator[Progress | Answer]:
     """Locate, follow and measure."""
-    held = labels.metadata.get(METADATA_KEY)
-    said = held if isinstance(held, dict) else {}
+    said = said_of(labels)
     named = said.get("contrast")
     contrast = Contrast(named) if named in set(Contrast) else Contrast.KERR
-    provenance = Provenance(said.get("file") or str(labels.source.path or labels.name), 0, contrast, None, "", "")
+    file = said.get("file") or str(labels.source.path or labels.name)
+    about = {key: value for key, value in said.items() if key not in ("file", "contrast")}
+    provenance = Provenance(file, 0, contrast, None, "", "", about)
     frames, pixel, least = len(stack), pixel_size_of(labels), said.get("min_area", 1)
     rims = {
         index[0]: rim
