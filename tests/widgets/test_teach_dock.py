@@ -80,7 +80,7 @@ def test_the_labels_that_segmenting_laid_are_corrected_and_kept(opened, viewer, 
     labels.data[0] = skyrmions
     run(dock, qtbot)
     (kept,) = dock.corrections.read()
-    assert (kept.file, kept.frame, kept.skyrmions, kept.model) == ("film", 2, 12, "skyrmions: film")
+    assert (kept.file, kept.frame, kept.skyrmions, kept.model) == ("film", 2, 12, "tiny-segmenter 0")
     frame = dock.corrections.frame(kept)
     np.testing.assert_array_equal(frame.picture.pixels, viewer.layers["film"].data[2])
     np.testing.assert_array_equal(frame.labels > 0, skyrmions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from napari_magtex.widgets.layers import Units, to_pixels
 from napari_magtex.widgets.learning import LearningDock
 from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import frame_count, frame_index, frame_shape
-from napari_magtex.widgets.segment_layers import LABELS, REST
+from napari_magtex.widgets.segment_layers import LABELS, REST, said_of
 from napari_magtex.widgets.segmenting import looked_at, read
 from napari_magtex.widgets.tables import EstimateTable, table_view
 from napari_magtex.widgets.taught import outcome, row_of, summary
@@ -136,7 +136,11 @@ class TeachDock(LearningDock["Adaptation"]):
             rest, marks = np.where(rest > 0, Kind.DEFECT, Kind.FILM), (Kind.DEFECT,)
         regions = self.form.regions(seen)
         self._set_busy(True)
-        return _keeping(self.corrections, image, frame, regions, labels, rest, marks, marked.name)
+        said = said_of(marked)
+        how = {"rest": rest, "marks": marks, "model": said.get("segmented_by", marked.name)}
+        if "min_area" in said:  # what counts is what counted where it was segmented
+            how["min_area"] = said["min_area"]
+        return _keeping(self.corrections, image, frame, regions, labels, how)
 
     def take(self, answer: Any) -> None:
         """Show what has been kept."""
@@ -249,15 +253,13 @@ def _keeping(
     frame: int,
     regions: Sequence[Region | None],
     labels: NDArray[np.integer],
-    rest: NDArray[np.integer] | None,
-    marks: Sequence[Kind],
-    model: str,
+    how: Mapping[str, Any],
 ) -> Iterator[Progress | Correction]:
     """Keep a frame, off the GUI thread: frames can be large, and folders far away."""
     yield Progress(0, 0, "keeping")
     picture, _ = read(image, frame)
     for region in regions:
-        yield corrections.keep(picture, labels, rest=rest, marks=marks, region=region, model=model)
+        yield corrections.keep(picture, labels, region=region, **how)
 
 
 def _tuning(corrections: Corrections, load: Callable[[], Segmenter], recipe: Recipe) -> Iterator[Progress | Adaptation]:
