@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from napari.utils.notifications import notification_manager
 from numpy.typing import NDArray
 
 from napari_magtex.contributions import METADATA_KEY, texture_layer
@@ -336,7 +337,7 @@ def test_what_is_saved_is_what_is_shown(person, stack, tmp_path, qtbot) -> None:
     person.waits(dock)
     for name in ("skyrmions.csv", "skyrmions.json", "labels.tif"):
         dock.save(tmp_path / name)
-    qtbot.waitUntil(lambda: not dock.runner.running, timeout=30_000)
+        qtbot.waitUntil(lambda: not dock.runner.running, timeout=30_000)
     table = pd.read_csv(tmp_path / "skyrmions.csv")
     assert tuple(table.columns) == COLUMNS
     assert table.groupby("frame").size().tolist() == [22, 16, 12, 8]
@@ -348,5 +349,8 @@ def test_what_is_saved_is_what_is_shown(person, stack, tmp_path, qtbot) -> None:
     assert labels.dtype == np.int32
     for row in table.itertuples():
         assert labels[row.frame, round(row.y_px), round(row.x_px)] == row.label
-    with pytest.raises(MagtexError, match="cannot be written"):
-        dock.save(tmp_path / "skyrmions.csv" / "below.csv")
+    dock.save(tmp_path / "skyrmions.csv" / "below.csv")
+    with pytest.raises(MagtexError, match="frames are still segmented"):
+        dock.save(tmp_path / "skyrmions.csv")
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=30_000)
+    assert "cannot be written" in notification_manager.records[-1].message

@@ -54,6 +54,11 @@ def run(dock: TracksDock, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
 
 
+def saves(dock: TracksDock, qtbot: Any, name: str, path: Path) -> None:
+    dock.save_table(name, path)
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
+
+
 def last_notice() -> str:
     return notification_manager.records[-1].message
 
@@ -266,8 +271,8 @@ def test_results_are_saved(dock_in, qtbot, tmp_path: Path) -> None:
     run(dock, qtbot)
     dock.save(tmp_path / "motion.json")
     dock.save(tmp_path / "motion.csv")
-    dock.save_table("tracks.csv", tmp_path / "tracks.csv")
-    dock.save_table("msd.csv", tmp_path / "msd.csv")
+    for name in ("tracks.csv", "msd.csv"):
+        saves(dock, qtbot, name, tmp_path / name)
     (record,) = json.loads((tmp_path / "motion.json").read_text())
     assert (record["file"], record["tracks"]) == ("found", len(PLACES))
     assert len(pd.read_csv(tmp_path / "motion.csv")) == 1
@@ -275,8 +280,8 @@ def test_results_are_saved(dock_in, qtbot, tmp_path: Path) -> None:
     assert tuple(table.columns) == TRACK_COLUMNS
     assert len(table) == len(PLACES) * FRAMES
     assert pd.read_csv(tmp_path / "msd.csv").lag.tolist() == list(range(1, 11))
-    with pytest.raises(MagtexError, match="cannot be written"):
-        dock.save_table("msd.csv", tmp_path / "motion.json" / "msd.csv")
+    saves(dock, qtbot, "msd.csv", tmp_path / "motion.json" / "msd.csv")
+    assert "cannot be written" in last_notice()
 
 
 def test_a_dot_in_a_name_is_no_ending(dock_in, qtbot, tmp_path: Path, monkeypatch) -> None:
@@ -288,6 +293,7 @@ def test_a_dot_in_a_name_is_no_ending(dock_in, qtbot, tmp_path: Path, monkeypatc
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, named=named: (named, ""))
         for button in row.findChildren(QPushButton):
             button.click()
+            qtbot.waitUntil(lambda: not dock.runner.running, timeout=60_000)
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == {
         "motion/film_0.2T.csv", "motion/film_0.2T.json", "table/film_0.2T.csv"
     }  # fmt: skip
@@ -429,8 +435,9 @@ def test_labels_corrected_by_hand_are_followed_as_they_count(person, qtbot, tmp_
     dock = TracksDock(segmenting.viewer)
     segmenting.viewer.window.add_dock_widget(dock)
     run(dock, qtbot)
-    dock.save_table("tracks.csv", tmp_path / "tracks.csv")
+    saves(dock, qtbot, "tracks.csv", tmp_path / "tracks.csv")
     segmenting.save(tmp_path / "skyrmions.csv")
+    qtbot.waitUntil(lambda: not segmenting.runner.running, timeout=60_000)
     key = ["file", "frame", "label"]
     tracks, found = (pd.read_csv(tmp_path / name).sort_values(key) for name in ("tracks.csv", "skyrmions.csv"))
     assert tracks[key].values.tolist() == found[key].values.tolist()

@@ -142,26 +142,22 @@ class SegmentDock(Dock):
     def save(self, path: str | Path) -> None:
         """Write rows as CSV, what all skyrmions of a frame have together as JSON, or their labels as TIFF."""
         from napari_magtex.segment.measure import COLUMNS
-        from napari_magtex.segment.saving import write_rows
+        from napari_magtex.segment.saving import writing_rows
 
         path, results = Path(path), self.results()
         if self.counting:
             raise MagtexError("what you have drawn is still being counted: save again in a moment")
-        if path.suffix.lower() in (".tif", ".tiff"):
-            self._save_labels(path)
-        elif path.suffix.lower() == ".json":
+        if path.suffix.lower() == ".json":
             super().save(path)
-        else:
-            try:
-                write_rows([one.rows for one in results], COLUMNS, path)
-            except OSError as error:
-                raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
-
-    def _save_labels(self, path: Path) -> None:
-        assert self.overlay is not None
+            return
         if self.runner.running:
             raise MagtexError("frames are still segmented: wait for the last one, or press Cancel, and save then")
-        self.runner.run(writing(self.overlay.pages(), path), lambda _path: None)
+        assert self.overlay is not None
+        is_image = path.suffix.lower() in (".tif", ".tiff")
+        rows = [one.rows for one in results]
+        self.runner.run(
+            writing(self.overlay.pages(), path) if is_image else writing_rows(rows, COLUMNS, path), lambda _path: None
+        )
 
     # ---- what a person draws
 

@@ -16,12 +16,13 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QSpinBox, QWidge
 
 from napari_magtex.compute import Progress, passed_on
 from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
-from napari_magtex.files import with_ending, write_text
+from napari_magtex.files import with_ending
 from napari_magtex.picture import Contrast
 from napari_magtex.results import Provenance
-from napari_magtex.segment.motion import Motion, MotionSettings, motion_of
+from napari_magtex.segment.motion import MSD_COLUMNS, Motion, MotionSettings, motion_of
 from napari_magtex.segment.positions import positions_in
-from napari_magtex.segment.tracks import Tracks, TrackSettings, follow
+from napari_magtex.segment.saving import writing_rows
+from napari_magtex.segment.tracks import TRACK_COLUMNS, Tracks, TrackSettings, follow
 from napari_magtex.widgets.choices import Choice, LabelsChoice, LayerChoice
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
 from napari_magtex.widgets.editors import Numbers
@@ -166,12 +167,12 @@ class TracksDock(Dock):
 
     def save_table(self, name: str, path: str | Path) -> None:
         """Write the tracks, or the mean squared displacements, as CSV."""
-        told, path = self._told(), Path(path)
-        table = told.tracks.rows() if name == TABLES["Save tracks"] else told.motion.msd_rows()
-        try:
-            write_text(path, table.to_csv(index=False, lineterminator="\n"))
-        except OSError as error:
-            raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
+        told = self._told()
+        if self.runner.running:
+            raise MagtexError("skyrmions are still followed: wait, or press Cancel, and save then")
+        tracks = name == TABLES["Save tracks"]
+        table, columns = (told.tracks.rows(), TRACK_COLUMNS) if tracks else (told.motion.msd_rows(), MSD_COLUMNS)
+        self.runner.run(writing_rows([table], columns, Path(path)), lambda _path: None)
 
     def _ask_for_table(self, name: str, _checked: bool = False) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save CSV", name, "*.csv")
