@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_erosion
 
 from napari_magtex.physics.starts import paint_skyrmion, uniform_start
 from napari_magtex.picture import Picture, Region
@@ -13,6 +14,7 @@ from napari_magtex.segment.grey import polar
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.segment.positions import positions_of
 from napari_magtex.segment.predict import Settings
+from napari_magtex.segment.rim import rim_of
 from napari_magtex.texture import Lattice, SpinTexture
 
 
@@ -161,6 +163,11 @@ def test_a_skyrmion_in_two_regions_is_one(frame):
     numbered, (first, second) = count_corrected(drawn_in, film, found.rim, found.counted, regions, None)
     assert {21, 22} <= set(first.rows.label) & set(second.rows.label)
     assert len(np.unique(numbered)) == 23
+
+
+def test_the_rim_is_what_an_erosion_leaves():
+    seen = np.random.default_rng(0).random((30, 40)) < 0.9
+    assert np.array_equal(rim_of(seen), ~binary_erosion(seen))
 
 
 def test_where_regions_meet_both_cut_what_lies_across(frame):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion
 
 
 def rim_of(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -12,4 +11,8 @@ def rim_of(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
     What ends there may go on beyond it: at the edge of the picture or of a region, at a footer or a mask.
     """
-    return np.asarray(~binary_erosion(seen))
+    rim = np.ones(
+        seen.shape, bool
+    )  # by slices: an erosion takes twice as long as to locate skyrmions
+    rim[1:-1, 1:-1] = ~(seen[1:-1, 1:-1] & seen[:-2, 1:-1] & seen[2:, 1:-1] & seen[1:-1, :-2] & seen[1:-1, 2:])
+    return rim
