@@ -18,7 +18,7 @@ from napari_magtex.segment.evaluate import Score
 from napari_magtex.segment.finetune import Adaptation
 from napari_magtex.segment.held_back import BY_FILE, BY_FRAME, BY_HALF, HeldBack
 from napari_magtex.segment.kinds import Kind
-from napari_magtex.widgets.choices import RESULT_KEY
+from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY
 from napari_magtex.widgets.networks import networks_folder
 from napari_magtex.widgets.segment import SegmentDock
 from napari_magtex.widgets.teach import TeachDock, labels_over, outcome
@@ -216,7 +216,7 @@ def test_an_older_result_of_the_dust_layer_says_both_kinds(opened, viewer, qtbot
     rest = np.zeros(SHAPE, np.uint8)
     rest[:3], rest[-3:] = Kind.DEFECT, Kind.OUTSIDE
     viewer.add_labels(skyrmions.astype(int), name="mine")
-    viewer.add_labels(rest, name=name, metadata={RESULT_KEY: name})
+    viewer.add_labels(rest, name=name, metadata={RESULT_KEY: name, SOURCE_KEY: viewer.layers["film"].unique_id})
     dock.labels.value = viewer.layers["mine"]
     assert dock.rest.value is viewer.layers[name]
     viewer.layers[name].name = "dust that I have corrected"

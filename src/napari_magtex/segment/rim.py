@@ -11,8 +11,6 @@ def rim_of(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
     What ends there may go on beyond it: at the edge of the picture or of a region, at a footer or a mask.
     """
-    rim = np.ones(
-        seen.shape, bool
-    )  # by slices: an erosion takes twice as long as to locate skyrmions
+    rim = np.ones(seen.shape, bool)  # by slices: an erosion takes twice as long as to locate skyrmions
     rim[1:-1, 1:-1] = ~(seen[1:-1, 1:-1] & seen[:-2, 1:-1] & seen[2:, 1:-1] & seen[1:-1, :-2] & seen[1:-1, 2:])
     return rim
