@@ -246,6 +246,15 @@ def test_a_stack_is_followed_and_its_motion_told(folder, series, magtex):
     assert "Hall angle" in out
 
 
+def test_what_a_region_cuts_is_followed_where_it_is_whole_alone(folder, series, magtex):
+    magtex("segment", "--method", "threshold", "series.tif", "--out", "found", "--tracks", "--roi", "0,0,66,120")
+    skyrmions = pd.read_csv(folder / "found" / "skyrmions.csv")
+    whole = skyrmions[~skyrmions.cut]
+    assert 0 < len(whole) < len(skyrmions)
+    tracks = pd.read_csv(folder / "found" / "tracks.csv")
+    assert sorted(zip(tracks.frame, tracks.label, strict=True)) == sorted(zip(whole.frame, whole.label, strict=True))
+
+
 def test_a_radius_that_is_too_small_breaks_tracks(folder, series, magtex):
     magtex("segment", "--method", "threshold", "series.tif", "--out", "found", "--tracks", "--search-radius", "0.1")
     assert pd.read_csv(folder / "found" / "tracks.csv").track.max() > 2 * series

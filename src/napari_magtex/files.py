@@ -41,10 +41,23 @@ def may_be_written(path: Path) -> None:
     MagtexError
         It may not.
     """
-    try:
+    with told_if_unwritable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
+
+
+@contextmanager
+def told_if_unwritable(path: Path) -> Iterator[None]:
+    """Say what a person can do where a file cannot be written.
+
+    Raises
+    ------
+    MagtexError
+        It could not.
+    """
+    try:
+        yield
     except OSError as error:
         raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error
 

@@ -103,6 +103,22 @@ def test_a_footer_is_found_and_said(discs):
     assert grey_of(Picture(frame(discs((200, 300), LATTICE)))).rows == 200
 
 
+def test_what_is_masked_is_no_footer(discs):
+    values = frame(discs((200, 300), LATTICE))
+    mask = np.zeros((200, 300), bool)
+    mask[170:, 80:] = True
+    mask[195:] = True
+    assert grey_of(Picture(values, mask=mask)).rows == 200
+    values[180:195] = 0  # a real one above the masked rows
+    assert grey_of(Picture(values, mask=mask)).rows == 180
+
+
+def test_a_texture_has_no_footer(discs):
+    values = frame(discs((200, 300), LATTICE))
+    values[180:] = 0
+    assert grey_of(Picture(values, Contrast.SPIN)).rows == 200
+
+
 def test_a_frame_drawn_without_noise_has_no_footer(discs):
     assert grey_of(Picture((discs((200, 300), FEW) > 0).astype(np.float32))).rows == 200
 

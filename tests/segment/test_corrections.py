@@ -110,6 +110,16 @@ def test_skyrmions_count_as_where_they_are_segmented(corrections, picture, label
     crumb = touching.copy()
     crumb[50, 50:53] = 9
     assert corrections.keep(picture(3), crumb).skyrmions == 2
+    assert corrections.keep(picture(4), crumb, min_area=3).skyrmions == 3
+
+
+def test_of_a_skyrmion_that_a_region_cuts_down_to_a_crumb_nothing_is_said(corrections, picture, labels):
+    low = np.pad(labels, ((9, 0), (0, 0)))[:-9]  # the first row of skyrmions begins in row 17
+    frame = corrections.frame(corrections.keep(picture(), low, region=Region(0, 0, 80, 18)))
+    assert frame.correction.skyrmions == 0
+    assert low[17].any()
+    assert (frame.labels[17] == np.where(low[17] > 0, NOT_SAID, 0)).all()
+    assert (frame.labels[:17] == 0).all()
     assert corrections.keep(picture(4), 0 * labels).skyrmions == 0
 
 

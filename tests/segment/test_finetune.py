@@ -10,7 +10,7 @@ from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import BadExperiment, MagtexError, UnreadableFile, Unsuitable
 from napari_magtex.models import store
 from napari_magtex.models.store import read_card
-from napari_magtex.picture import Contrast, Picture
+from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.segment import held_back
 from napari_magtex.segment.corrections import Corrections
 from napari_magtex.segment.evaluate import Score, score
@@ -156,6 +156,27 @@ def test_of_a_single_frame_one_half_is_held_back_with_a_margin(base, kept):
     np.testing.assert_array_equal(shown.labels, frame.labels[:, : shown.labels.shape[1]])
     np.testing.assert_array_equal(away.labels, frame.labels[:, -away.labels.shape[1] :])
     assert drain(fine_tune(corrections, base, FEW)).held_back.way == BY_HALF
+
+
+def test_regions_of_a_frame_are_held_back_with_it(kept):
+    corrections = kept(2)
+    frames = [corrections.frame(correction) for correction in corrections.read()]
+    region = frames[0].part(Region(0, 0, 64, 64))
+    divided, way = rounds([*frames, region])
+    assert way == BY_FRAME
+    for shown, away in divided:
+        assert not {f.correction.frame for f in shown} & {f.correction.frame for f in away}
+    (([shown], [away]),), way = rounds([region, frames[0]])
+    assert way == BY_HALF
+    assert shown.labels.shape[0] == away.labels.shape[0] == frames[0].labels.shape[0]
+
+
+def test_a_region_too_small_to_be_halved_is_told(kept):
+    corrections = kept(1)
+    (correction,) = corrections.read()
+    small = corrections.frame(correction).part(Region(0, 0, 32, 32))
+    with pytest.raises(Unsuitable, match=r"32 x 32 pixels.*keep a larger region"):
+        rounds([small])
 
 
 def test_cancelling_at_any_moment_leaves_everything_as_it_was(base, kept, tmp_path):

@@ -185,6 +185,13 @@ def test_pixels_that_are_no_squares_keep_discs_round(provenance):
     assert row.y_nm == 600
 
 
+def test_pixels_that_are_no_squares_count_along_x(provenance, discs):
+    labels = discs((64, 96), [(20, 20, 4), (40, 20, 4), (20, 50, 4)])
+    table = measure(labels, provenance(), pixel_size=(20e-9, 10e-9)).rows()
+    assert table.nearest_px.tolist() == pytest.approx([30, 40, 30])
+    assert np.allclose(table.nearest_nm, 10 * table.nearest_px)
+
+
 def test_a_region_keeps_the_coordinates_of_the_stored_picture(provenance, discs):
     row = measure(discs((40, 40), [(10, 20, 5)]), provenance((100, 200, 140, 240))).rows().iloc[0]
     assert (row.x_px, row.y_px) == (120, 210)
@@ -197,6 +204,38 @@ def test_density_refers_to_the_film(provenance, discs):
     found = measure(labels, provenance(), pixel_size=(1e-6, 1e-6), film=film)
     assert found.density == pytest.approx(2 / (5000 * 1e-12))
     assert found.record()["density_um2"] == pytest.approx(4e-4)
+
+
+@pytest.mark.parametrize(("side", "within"), [(384, 0.01), (96, 0.08)])
+def test_neither_density_nor_size_hangs_on_how_small_the_view_is(provenance, discs, side, within):
+    rng = np.random.default_rng(0)
+    densities, radii = [], []
+    for _ in range(4):
+        places = triangular(side + 60, 30, angle=rng.uniform(0, 1)) - 30 + rng.uniform(-5, 5, 2)
+        record = measure(discs((side, side), [(*place, 9) for place in places]), provenance()).record()
+        densities.append(record["density_px"])
+        radii.append(record["radius_px"])
+    assert np.mean(densities) == pytest.approx(1 / (30**2 * np.sqrt(0.75)), rel=within)
+    assert radii == pytest.approx([9] * 4, rel=0.01)
+
+
+def test_those_cut_are_told_and_where_all_are_their_size_is_better_than_none(provenance, discs):
+    labels = discs((40, 60), [(0, 20, 5), (20, 20, 5), (20, 57, 5)])
+    found = measure(labels, provenance())
+    assert found.rows().cut.tolist() == [True, False, True]
+    assert found.record()["cut"] == 2
+    assert found.density_px == pytest.approx(2 / 2400)
+    assert found.record()["radius_px"] == pytest.approx(found.columns["radius_px"][1])
+    labels[labels == 2] = 0
+    cut = measure(labels, provenance())
+    assert cut.record()["radius_px"] == pytest.approx(cut.columns["radius_px"].mean())
+
+
+def test_a_skyrmion_at_the_edge_of_a_device_is_whole(provenance, discs):
+    labels = discs((40, 60), [(20, 20, 5)])
+    film = np.ones((40, 60), bool)
+    film[:, :16] = False
+    assert not measure(labels, provenance(), film=film).columns["cut"].any()
 
 
 def test_nothing_found_is_an_answer(provenance):
@@ -215,7 +254,7 @@ def test_a_record_of_many_has_no_nan(provenance, discs):
     json.dumps(record, allow_nan=False)
     assert record["psi6"] > 0.95
     assert record["fives"] == record["sevens"] == 0
-    assert record["density_px"] == pytest.approx(record["count"] / 200**2)
+    assert record["density_px"] == pytest.approx((record["count"] - record["cut"] / 2) / 200**2)
     assert record["density_um2"] is None
 
 

@@ -1,4 +1,4 @@
-"""A frame to its skyrmions: polarity, regions, footers, stacks."""
+"""A frame to its skyrmions: polarity, regions, footers."""
 
 from dataclasses import replace
 
@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_magtex.compute import Progress
 from napari_magtex.errors import BadRegion, MagtexError, ModelUnavailable
 from napari_magtex.models.store import shipped
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.segment.kinds import Kind, Method, Polarity
 from napari_magtex.segment.network import SkyrmionUNet
-from napari_magtex.segment.predict import Segmentation, Settings, find_segmenter, segment, segment_each
+from napari_magtex.segment.predict import Settings, find_segmenter, segment
 from napari_magtex.segment.segmenter import SHIPPED, Segmenter, ready
 
 PLACES = [(y, x, 8) for y in range(20, 120, 30) for x in range(20, 160, 30)]
@@ -118,23 +117,6 @@ def test_an_empty_frame_has_no_polarity(frame):
     assert found.labels.max() == 0
     assert found.polarity is Polarity.AUTO
     assert found.measured().record()["count"] == 0
-
-
-def test_a_stack_is_answered_frame_by_frame_and_can_be_left(frame):
-    looked = []
-
-    def pictures():
-        for seed in range(1000):
-            looked.append(seed)
-            yield frame(seed=seed)
-
-    work = segment_each(pictures(), 1000, None)
-    first, progress, second = next(work), next(work), next(work)
-    work.close()
-    assert isinstance(first, Segmentation)
-    assert isinstance(second, Segmentation)
-    assert progress == Progress(1, 1000, "segmenting")
-    assert looked == [0, 1]
 
 
 def test_two_thousand_skyrmions_are_counted(discs):

@@ -68,7 +68,7 @@ def test_skyrmions_that_the_edge_cuts_are_left_out_and_told(discs, provenance) -
     stack = [discs((80, 100), [(30, 30 + 2 * t, 6), (78, 60 + t, 6)]) for t in range(3)]
     tracks = drain(follow(drain(positions_in(stack, 3)), provenance(), frames=3))
     assert seen_in(tracks) == [[0, 1, 2]]
-    assert "3 positions at the picture's edge are left out" in tracks.notes[0]
+    assert "3 positions at the edge of what was looked at are left out" in tracks.notes[0]
 
 
 def test_a_skyrmion_keeps_its_track_whatever_its_label_is(discs, provenance) -> None:

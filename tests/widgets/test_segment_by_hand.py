@@ -45,6 +45,19 @@ def test_a_click_on_a_skyrmion_chooses_its_row(person) -> None:
     assert dock.view.chosen == label
 
 
+def test_a_click_on_a_skyrmion_of_another_region_goes_to_that(person) -> None:
+    dock = person.opens()
+    dock.viewer.add_image(person.frame(), name="frame")
+    halves = [[[0, 0], [0, 64], [119, 64], [119, 0]], [[0, 66], [0, 159], [119, 159], [119, 66]]]
+    dock.viewer.add_shapes(halves, shape_type="polygon", name="roi")
+    dock.form.roi.value = dock.viewer.layers["roi"]
+    person.runs(dock)
+    person.clicks(dock, 50, 80)
+    assert dock.region.value == 1
+    assert dock.view.chosen == dock.overlay.labels.data[50, 80]
+    assert dock.view.table.label(dock.view.currentIndex().row()) == dock.view.chosen
+
+
 def test_a_stroke_of_the_brush_chooses_nothing(person) -> None:
     dock = person.opens()
     dock.viewer.add_image(person.frame(), name="frame")
@@ -205,6 +218,24 @@ def test_a_stroke_is_counted_though_the_slider_moves_on(person, stack, tmp_path)
     dock.viewer.dims.set_point(0, 1)
     person.waits(dock)
     assert [result.summary["count"] for result in dock.results()] == [21, 16, 12, 8]
+
+
+def test_a_calibration_measures_every_frame_anew_and_corrects_none(person, stack, monkeypatch) -> None:
+    monkeypatch.setattr("napari_magtex.widgets.segment.AT_ONCE", 2)
+    dock = person.opens()
+    image = dock.viewer.add_image(stack, name="film")
+    dock.viewer.dims.set_point(0, 0)
+    person.runs(dock)
+    image.scale, image.units = (1, 50, 50), ("pixel", "nm", "nm")
+    person.waits(dock)
+    for found in dock.results():
+        assert found.rows.radius_nm.to_numpy() == pytest.approx(50 * found.rows.radius_px.to_numpy())
+        assert found.summary["density_um2"] is not None
+        assert "corrected" not in found.summary["settings"]
+    dock.draw_new()
+    dock.overlay.labels.paint((0, 35, 35), dock.overlay.labels.selected_label)
+    person.waits(dock)
+    assert ["corrected" in found.summary["settings"] for found in dock.results()] == [True, False, False, False]
 
 
 def test_corrected_labels_outlive_the_next_segmentation(person, stack) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from napari.utils.notifications import notification_manager
 from numpy.typing import NDArray
 
 from napari_magtex.contributions import METADATA_KEY, texture_layer
@@ -95,6 +96,24 @@ def test_a_texture_is_looked_at_cell_by_cell_and_tells_its_charges(person) -> No
     dock.remove()
     person.waits(dock)
     assert dock.results()[0].rows.charge.to_numpy() == pytest.approx([-2], abs=0.1)  # the film's is that of the nearest
+
+
+def test_all_layers_of_a_triangular_lattice_lie_where_they_are(person) -> None:
+    rng = np.random.default_rng(0)
+    m = np.concatenate([np.zeros((3, 24, 24, 2)), np.ones((3, 24, 24, 1))], axis=3)
+    for z in range(3):
+        m[z, 4 * z + 4 : 4 * z + 12, 8:16, 2] = -1
+    m += 0.05 * rng.standard_normal(m.shape)
+    dock = person.opens()
+    data, keywords, _ = texture_layer(SpinTexture(m, cell=(1e-9,) * 3, lattice=Lattice.TRIANGULAR), "three")
+    image = dock.viewer.add_image(data, **keywords)
+    dock.viewer.dims.set_point(0, image.data_to_world((2,) + (0,) * (image.ndim - 1))[0])
+    dock.form.frames.value = True
+    person.runs(dock)
+    layer = dock.overlay.labels
+    assert len(layer.data) == 3
+    for z in range(3):
+        assert layer.data_to_world((z, 0, 0))[0] == pytest.approx(image.data_to_world((z, 0, 0))[0])
 
 
 def test_charts_are_those_of_the_frame_shown(person) -> None:
@@ -318,7 +337,7 @@ def test_what_is_saved_is_what_is_shown(person, stack, tmp_path, qtbot) -> None:
     person.waits(dock)
     for name in ("skyrmions.csv", "skyrmions.json", "labels.tif"):
         dock.save(tmp_path / name)
-    qtbot.waitUntil(lambda: not dock.runner.running, timeout=30_000)
+        qtbot.waitUntil(lambda: not dock.runner.running, timeout=30_000)
     table = pd.read_csv(tmp_path / "skyrmions.csv")
     assert tuple(table.columns) == COLUMNS
     assert table.groupby("frame").size().tolist() == [22, 16, 12, 8]
@@ -330,5 +349,8 @@ def test_what_is_saved_is_what_is_shown(person, stack, tmp_path, qtbot) -> None:
     assert labels.dtype == np.int32
     for row in table.itertuples():
         assert labels[row.frame, round(row.y_px), round(row.x_px)] == row.label
-    with pytest.raises(MagtexError, match="cannot be written"):
-        dock.save(tmp_path / "skyrmions.csv" / "below.csv")
+    dock.save(tmp_path / "skyrmions.csv" / "below.csv")
+    with pytest.raises(MagtexError, match="frames are still segmented"):
+        dock.save(tmp_path / "skyrmions.csv")
+    qtbot.waitUntil(lambda: not dock.runner.running, timeout=30_000)
+    assert "cannot be written" in notification_manager.records[-1].message

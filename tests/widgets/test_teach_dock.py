@@ -18,7 +18,7 @@ from napari_magtex.segment.evaluate import Score
 from napari_magtex.segment.finetune import Adaptation
 from napari_magtex.segment.held_back import BY_FILE, BY_FRAME, BY_HALF, HeldBack
 from napari_magtex.segment.kinds import Kind
-from napari_magtex.widgets.choices import RESULT_KEY
+from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY
 from napari_magtex.widgets.networks import networks_folder
 from napari_magtex.widgets.segment import SegmentDock
 from napari_magtex.widgets.teach import TeachDock, labels_over, outcome
@@ -80,7 +80,7 @@ def test_the_labels_that_segmenting_laid_are_corrected_and_kept(opened, viewer, 
     labels.data[0] = skyrmions
     run(dock, qtbot)
     (kept,) = dock.corrections.read()
-    assert (kept.file, kept.frame, kept.skyrmions, kept.model) == ("film", 2, 12, "skyrmions: film")
+    assert (kept.file, kept.frame, kept.skyrmions, kept.model) == ("film", 2, 12, "tiny-segmenter 0")
     frame = dock.corrections.frame(kept)
     np.testing.assert_array_equal(frame.picture.pixels, viewer.layers["film"].data[2])
     np.testing.assert_array_equal(frame.labels > 0, skyrmions)
@@ -90,6 +90,27 @@ def test_the_labels_that_segmenting_laid_are_corrected_and_kept(opened, viewer, 
     run(dock, qtbot)
     assert "do not lie on the 96 x 72 pixels of film, frame 0" in told()
     assert len(dock.corrections.read()) == 1
+
+
+def test_a_frame_is_not_kept_with_what_was_found_in_another(opened, viewer, qtbot) -> None:
+    segmenting, dock = opened(SegmentDock), opened()
+    other = viewer.add_image(viewer.layers["film"].data.copy(), scale=(10, 1, 1), name="other")
+    segmenting.form.layer.value = dock.form.layer.value = viewer.layers["film"]
+    segmenting.form.frames.value = False
+    viewer.layers["film"].name = "renamed"
+    run(segmenting, qtbot)
+    labels = segmenting.overlay.labels
+    labels.name = "mine now"
+    dust = segmenting.overlay.rest or segmenting.overlay._add_rest()
+    dock.form.layer.value = other
+    dock.form.layer.value = viewer.layers["renamed"]
+    assert dock.labels.value is labels
+    assert dock.rest.value is dust
+    dock.form.layer.value = other
+    assert dock.rest.value is None
+    run(dock, qtbot)
+    assert "was found in another layer than other" in told()
+    assert not dock.corrections.read()
 
 
 def test_regions_and_dust_are_kept_with_it(opened, viewer, qtbot, skyrmions) -> None:
@@ -195,7 +216,7 @@ def test_an_older_result_of_the_dust_layer_says_both_kinds(opened, viewer, qtbot
     rest = np.zeros(SHAPE, np.uint8)
     rest[:3], rest[-3:] = Kind.DEFECT, Kind.OUTSIDE
     viewer.add_labels(skyrmions.astype(int), name="mine")
-    viewer.add_labels(rest, name=name, metadata={RESULT_KEY: name})
+    viewer.add_labels(rest, name=name, metadata={RESULT_KEY: name, SOURCE_KEY: viewer.layers["film"].unique_id})
     dock.labels.value = viewer.layers["mine"]
     assert dock.rest.value is viewer.layers[name]
     viewer.layers[name].name = "dust that I have corrected"

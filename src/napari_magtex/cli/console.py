@@ -131,12 +131,13 @@ def write_results(results: Sequence[Result], code: int, json: Path | None, csv: 
 
 def write_table(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Path) -> int:
     """Write the rows of all frames as CSV; return the exit code, 1 where it cannot be written."""
-    from napari_magtex.segment.saving import write_rows
+    from napari_magtex.compute import drain
+    from napari_magtex.segment.saving import writing_rows
 
     try:
-        write_rows(parts, columns, path)
-    except OSError as error:
-        fail(path, MagtexError(f"cannot be written ({error.strerror})"))
+        drain(writing_rows(parts, columns, path))
+    except MagtexError as error:
+        typer.echo(str(error), err=True)
         return 1
     return 0
 

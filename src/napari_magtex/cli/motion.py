@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +13,10 @@ from napari_magtex.cli.console import Report, complaint, show, write_results, wr
 from napari_magtex.errors import MagtexError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from napari_magtex.results import Provenance
+    from napari_magtex.segment.counted import CountedFrame
     from napari_magtex.segment.motion import Motion, MotionSettings
     from napari_magtex.segment.tracks import Tracks, TrackSettings
 
@@ -32,21 +30,20 @@ class Stack:
     pixel_sizes: set[tuple[float, float] | None] = field(default_factory=set)
     snapshots: bool = False
 
-    def add(
-        self, labels: NDArray[np.int32], provenances: Sequence[Provenance], pixel_size: tuple[float, float] | None
-    ) -> None:
-        """Keep where the skyrmions of the next frame's label image (ny, nx) are; provenances are of its regions."""
+    def add(self, frame: CountedFrame, pixel_size: tuple[float, float] | None) -> None:
+        """Keep where the skyrmions of the next frame are."""
         from napari_magtex.picture import Contrast
         from napari_magtex.segment.positions import positions_of
 
         if self.provenance is None:
+            provenances = [one.provenance for one in frame.counted]
             first = provenances[0]
             about = {"segmented_by": first.model, **first.settings}
             if len(provenances) > 1:
                 about["rois"] = [list(one.roi or ()) for one in provenances]
             self.provenance = replace(first, roi=first.roi if len(provenances) == 1 else None, settings=about)
             self.snapshots = first.contrast is Contrast.SPIN
-        self.positions.append(positions_of(labels, len(self.positions)))
+        self.positions.append(positions_of(frame.labels, len(self.positions), frame.rim))
         self.pixel_sizes.add(pixel_size)
 
     def follow(self, wanted: Followed, report: Report) -> tuple[Tracks, Motion]:

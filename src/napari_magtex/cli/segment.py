@@ -109,7 +109,7 @@ def segment(
                     write(frame.labels)
                     counted.extend(frame.counted)
                     if followed:
-                        stack.add(frame.labels, [one.provenance for one in frame.counted], picture.pixel_size)
+                        stack.add(frame, picture.pixel_size)
                     report(Progress(number + 1, len(inputs), path))
         except KeyboardInterrupt:  # the frames that are finished are kept
             interrupted.extend(counted)

@@ -202,13 +202,16 @@ class CorrectedPictures(Generic[Kept]):
 def folds(corrections: Sequence[Corrected], count: int, fewest_files: int) -> tuple[list[int], bool]:
     """Return the fold of each correction, at most ``count``, and whether all of a file share one.
 
-    They do from ``fewest_files`` files on: frames of one file are much alike.
+    They do from ``fewest_files`` files on: frames of one file are much alike. Those of a frame share one wherever there
+    are several frames: regions of it may show the same pixels.
     """
     files = dict.fromkeys(correction.file for correction in corrections)
     whole_files = len(files) >= fewest_files
-    units = list(files) if whole_files else [correction.sha256 for correction in corrections]
-    fold = {unit: number % count for number, unit in enumerate(units)}
-    return [fold[c.file if whole_files else c.sha256] for c in corrections], whole_files
+    units: list[object] = [c.file if whole_files else (c.file, c.frame) for c in corrections]
+    if len(set(units)) == 1:
+        units = [c.sha256 for c in corrections]
+    fold = {unit: number % count for number, unit in enumerate(dict.fromkeys(units))}
+    return [fold[unit] for unit in units], whole_files
 
 
 def _common(correction: Corrected) -> dict[str, object]:

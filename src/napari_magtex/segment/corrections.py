@@ -30,8 +30,8 @@ MARKS = {Kind.DEFECT: DEFECT, Kind.OUTSIDE: OUTSIDE}
 COLUMNS = (
     "picture", "file", "frame", "roi", "skyrmions", "also_marked", "contrast", "pixel_size_m", "model", "date"
 )  # fmt: skip
+LEAST = 6  # pixels of a skyrmion, where nothing else is told; as in `predict.Settings`, which would load torch
 _NAMES = {kind.name.lower(): kind for kind in MARKS}
-_LEAST = 6  # pixels: what is smaller is a crumb of the brush, and left out where frames are segmented
 
 
 def corrections_folder() -> Path:
@@ -91,6 +91,7 @@ class Corrections(CorrectedPictures[Correction]):
         marks: Sequence[Kind] = tuple(MARKS),
         region: Region | None = None,
         model: str = "",
+        min_area: int = LEAST,
     ) -> Correction:
         """Keep what a frame shows; what was said of the same pixels before gives way.
 
@@ -108,6 +109,9 @@ class Corrections(CorrectedPictures[Correction]):
             What was looked at; beyond it nothing is said. By default everything, but for a footer.
         model
             Whose labels they were before they were corrected.
+        min_area
+            Pixels: what is smaller is a crumb of the brush and no skyrmion; of one that a region or a mask cuts down
+            to a crumb nothing is said.
 
         Raises
         ------
@@ -120,7 +124,7 @@ class Corrections(CorrectedPictures[Correction]):
             if image is not None and image.shape != picture.shape:
                 size, ours = (" x ".join(map(str, shape[::-1])) for shape in (image.shape, picture.shape))
                 raise Unsuitable(f"the {name} are {size} pixels, the frame is {ours}: choose those of this frame")
-        said = _numbered(labels)
+        said = _numbered(labels, min_area)
         found = () if rest is None else tuple(marks)
         for kind in found:
             said[(rest == kind) & (said == 0)] = MARKS[kind]
@@ -134,8 +138,10 @@ class Corrections(CorrectedPictures[Correction]):
         said[grey.rows :] = NOT_SAID
         if (said == NOT_SAID).all():
             raise Unsuitable("all of it is masked or a footer: nothing is said that could be learned")
+        numbered = _numbered(said, min_area)
+        said = np.where(said > 0, np.where(numbered > 0, numbered, NOT_SAID), said)
         frame = replace(picture, pixels=grey.values, contrast=picture.contrast or Contrast.KERR, mask=None)
-        return self._keep_frame(frame, np.where(said > 0, _numbered(said), said), found, model)
+        return self._keep_frame(frame, said, found, model)
 
     def frame(self, correction: Correction) -> CorrectedFrame:
         """Read a correction with all that was said.
@@ -203,8 +209,8 @@ class Corrections(CorrectedPictures[Correction]):
         )
 
 
-def _numbered(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+def _numbered(labels: NDArray[np.integer], min_area: int) -> NDArray[np.int32]:
     """Number what counts as a skyrmion from 1, (ny, nx)."""
     from skimage.segmentation import relabel_sequential
 
-    return relabel_sequential(as_counted(np.maximum(labels, 0), _LEAST))[0].astype(np.int32)
+    return relabel_sequential(as_counted(np.maximum(labels, 0), min_area))[0].astype(np.int32)

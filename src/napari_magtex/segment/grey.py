@@ -42,7 +42,9 @@ def grey_of(picture: Picture) -> Grey:
     if picture.is_constant:
         raise UnusablePicture(f"the frame is constant: every pixel is {float(picture.pixels.flat[0]):g}")
     notes = []
-    rows = _footer_begins(pixels) if picture.roi is None else len(pixels)  # who draws a region chose it without one
+    rows = len(pixels)
+    if picture.roi is None and picture.contrast is not Contrast.SPIN:  # who draws a region chose it without a footer
+        rows = _footer_begins(pixels, picture.inside)
     if rows < len(pixels):
         notes.append(f"rows {rows} to {len(pixels) - 1} hold a footer: left out")
     low, high = float(pixels[:rows].min()), float(pixels[:rows].max())
@@ -60,8 +62,9 @@ def polar(picture: Picture, texture: SpinTexture | None) -> tuple[Picture, SpinT
     """
     if texture is None or texture.lattice is Lattice.TRIANGULAR:
         return picture, None
-    seen = kerr_frame(texture)
-    return replace(seen, name=picture.name, frame=picture.frame, contrast=Contrast.SPIN), texture.middle()
+    seen, middle = kerr_frame(texture), texture.middle()
+    bare = ~middle.material[0]  # of the grey between up and down, which would be taken for film
+    return replace(seen, name=picture.name, frame=picture.frame, contrast=Contrast.SPIN, mask=bare), middle
 
 
 def _without_colour(picture: Picture) -> NDArray[np.float32]:
@@ -76,23 +79,24 @@ def _without_colour(picture: Picture) -> NDArray[np.float32]:
     return rgb_to_spin(pixels, picture.meta.get("colour_map", known))[..., 2]
 
 
-def _footer_begins(pixels: NDArray[np.float32]) -> int:
+def _footer_begins(pixels: NDArray[np.float32], inside: NDArray[np.bool_]) -> int:
     """Return the row that a footer of one plain colour with writing begins at; the number of rows where there is none.
 
     Rows of a film have no colour that most of their pixels share, unless it was drawn without noise: then this tells
-    nothing, and nothing is left out.
+    nothing, and nothing is left out. Nor do rows tell anything of which no pixel is ``inside``.
     """
-    ny, nx = pixels.shape
-    plain = np.empty(ny, bool)
-    common = np.empty(ny, np.float32)
-    for number, row in enumerate(np.sort(pixels, axis=1)):
-        runs = np.flatnonzero(np.diff(row, prepend=np.nan, append=np.nan) != 0)
+    told = np.flatnonzero(inside.any(axis=1))
+    plain = np.empty(len(told), bool)
+    common = np.empty(len(told), np.float32)
+    for number, row in enumerate(told):
+        values = np.sort(pixels[row, inside[row]])
+        runs = np.flatnonzero(np.diff(values, prepend=np.nan, append=np.nan) != 0)
         longest = np.diff(runs).argmax()
-        common[number] = row[runs[longest]]
-        plain[number] = np.diff(runs)[longest] > _PLAIN * nx
-    begins = ny
+        common[number] = values[runs[longest]]
+        plain[number] = np.diff(runs)[longest] > _PLAIN * len(values)
+    begins = len(told)
     while begins > 0 and plain[begins - 1] and common[begins - 1] == common[-1]:
         begins -= 1
     least, most = _FOOTER
-    is_footer = least <= ny - begins <= most * ny and plain[:begins].mean() < 0.5
-    return begins if is_footer else ny
+    is_footer = least <= len(told) - begins <= most * len(told) and plain[:begins].mean() < 0.5
+    return int(told[begins]) if is_footer else len(pixels)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_magtex.errors import Unsuitable
 from napari_magtex.io.corrections import folds
-from napari_magtex.picture import Region
+from napari_magtex.picture import SMALLEST_SIDE, Region
 from napari_magtex.segment.corrections import CorrectedFrame
 from napari_magtex.segment.evaluate import Score, matthews, score
 from napari_magtex.segment.kinds import Kind
@@ -63,10 +64,10 @@ class HeldBack:
 def rounds(frames: Sequence[CorrectedFrame]) -> tuple[list[Round], str]:
     """Divide corrections into what is shown and what is held back, so that each is held back once; and say how.
 
-    Of a single one, one half is shown and the other held back.
+    Of a single frame one half is shown and the other held back, of several regions of it those of the largest.
     """
-    if len(frames) == 1:
-        shown, held_back = halves(frames[0])
+    if len({(frame.correction.file, frame.correction.frame) for frame in frames}) == 1:
+        shown, held_back = halves(max(frames, key=lambda frame: frame.labels.size))
         return [([shown], [held_back])], BY_HALF
     fold, whole_files = folds([frame.correction for frame in frames], FOLDS, FEWEST_FILES)
     divided: list[Round] = []
@@ -78,11 +79,21 @@ def rounds(frames: Sequence[CorrectedFrame]) -> tuple[list[Round], str]:
 
 
 def halves(frame: CorrectedFrame) -> tuple[CorrectedFrame, CorrectedFrame]:
-    """Cut a frame in two across its longer side, and leave out what lies between."""
+    """Cut a frame in two across its longer side, and leave out what lies between.
+
+    Raises
+    ------
+    Unsuitable
+        A half is too small for a picture.
+    """
     ny, nx = frame.picture.shape
     longer = max(ny, nx)
     margin = min(_MARGIN, longer // 8)
     first, second = (longer - margin) // 2, (longer + margin) // 2
+    if first < SMALLEST_SIDE:
+        raise Unsuitable(
+            f"the only correction is {nx} x {ny} pixels, of which one half is held back: keep a larger region"
+        )
     if longer == nx:
         return frame.part(Region(0, 0, first, ny)), frame.part(Region(second, 0, nx, ny))
     return frame.part(Region(0, 0, nx, first)), frame.part(Region(0, second, nx, ny))

@@ -15,6 +15,7 @@ from napari_magtex.results import Provenance
 from napari_magtex.segment.charge import charges
 from napari_magtex.segment.order import Neighbours, hexatic_order, voronoi_neighbours
 from napari_magtex.segment.pairs import RadialDistribution, nearest_distances, radial_distribution
+from napari_magtex.segment.rim import rim_of
 from napari_magtex.segment.shape import shapes_of
 from napari_magtex.texture import SpinTexture
 
@@ -32,6 +33,7 @@ COLUMNS = (
     "psi6",
     "neighbours",
     "at_edge",
+    "cut",
     "x_nm",
     "y_nm",
     "area_nm2",
@@ -56,9 +58,10 @@ class Measurements:
         Of which frame, how segmented.
     columns
         Of each skyrmion, (n,): those of `COLUMNS` from ``label`` to ``charge``. ``x_px`` and ``y_px`` are pixels of
-        the stored picture, whole numbers at their middle; ``radius`` is that of a disc of the same area;
+        the stored picture, whole numbers at their middle; ``radius`` is that of a disc of the same area, ``nearest_px``
+        counts pixels along x;
         ``orientation_deg`` is counted from the x axis upwards. ``psi6`` (its size) and ``neighbours`` are NaN and 0
-        where neighbours beyond the film's edge may be missing: ``at_edge``.
+        where neighbours beyond the film's edge may be missing: ``at_edge``. ``cut`` are those at the rim (`rim_of`).
     points
         (n, 2) as y, x in pixels of the label image.
     film
@@ -84,9 +87,12 @@ class Measurements:
     @property
     def density(self) -> float | None:
         """Skyrmions on a square metre of film; None where the pixel size is unknown."""
-        if self.pixel_size is None:
-            return None
-        return self._share(self.count) / (self.pixel_size[0] * self.pixel_size[1])
+        return None if self.pixel_size is None else self.density_px / (self.pixel_size[0] * self.pixel_size[1])
+
+    @property
+    def density_px(self) -> float:
+        """Skyrmions on a pixel of film; of those that are cut one half, for about as many have their centre beyond."""
+        return (self.count - int(self.columns["cut"].sum()) / 2) / max(int(self.film.sum()), 1)
 
     @property
     def hexatic_mean(self) -> float | None:
@@ -128,15 +134,17 @@ class Measurements:
 
     def record(self) -> dict[str, Any]:
         """Return the JSON object of the frame: what all its skyrmions have together."""
-        density = self.density
+        density, cut = self.density, self.columns["cut"]
+        sizes = ~cut if not cut.all() else cut  # what is seen of a skyrmion that is cut tells no size
         return {
             **self.provenance.record(),
             "count": self.count,
+            "cut": int(cut.sum()),
             "film_px": int(self.film.sum()),
-            "density_px": self._share(self.count),
+            "density_px": self.density_px,
             "density_um2": None if density is None else density * 1e-12,
-            "radius_px": _mean(self.columns["radius_px"]),
-            "radius_nm": _mean(self.columns.get("radius_nm")),
+            "radius_px": _mean(self.columns["radius_px"][sizes]),
+            "radius_nm": _mean(self.columns["radius_nm"][sizes]) if self.pixel_size else None,
             "nearest_px": _mean(self.columns["nearest_px"]),
             "nearest_nm": _mean(self.columns.get("nearest_nm")),
             "psi6": self.hexatic_mean,
@@ -151,9 +159,6 @@ class Measurements:
             "version": self.provenance.version,
         }
 
-    def _share(self, count: float) -> float:
-        return count / max(int(self.film.sum()), 1)
-
 
 def measure(
     labels: NDArray[np.int32],
@@ -161,6 +166,7 @@ def measure(
     *,
     pixel_size: tuple[float, float] | None = None,
     film: NDArray[np.bool_] | None = None,
+    rim: NDArray[np.bool_] | None = None,
     texture: SpinTexture | None = None,
     notes: tuple[str, ...] = (),
 ) -> Measurements:
@@ -174,11 +180,14 @@ def measure(
         (dy, dx) in metres, or None.
     film
         Where there is film, (ny, nx); everywhere where it is left out.
+    rim
+        Where a skyrmion is cut (`rim_of`), (ny, nx); at the edge of the label image where it is left out.
     texture
         That the labels were drawn on: the charge of each skyrmion is measured too.
     """
     ratio = pixel_size[0] / pixel_size[1] if pixel_size else 1.0
     film = np.ones(labels.shape, bool) if film is None else film
+    rim = rim_of(np.ones(labels.shape, bool)) if rim is None else rim
     found = shapes_of(labels, ratio)
     points, area = found.points, found.area
     x0, y0 = provenance.roi[:2] if provenance.roi else (0, 0)
@@ -193,10 +202,11 @@ def measure(
         "radius_px": np.sqrt(area / np.pi),
         "eccentricity": found.eccentricity,
         "orientation_deg": np.degrees(found.angle),
-        "nearest_px": nearest_distances(points),
+        "nearest_px": nearest_distances(points * (ratio, 1)),
         "psi6": np.abs(psi6),
         "neighbours": np.where(neighbours.whole, neighbours.coordination, 0),
         "at_edge": ~neighbours.whole,
+        "cut": np.isin(found.label, labels[rim]),
     }
     if pixel_size is not None:
         dy, dx = (d * 1e9 for d in pixel_size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import relabel_sequential
 
-from napari_magtex.compute import Device, Progress
+from napari_magtex.compute import Device
 from napari_magtex.errors import MagtexError
 from napari_magtex.models.store import shipped
 from napari_magtex.picture import Contrast, Picture, Region
@@ -20,6 +19,7 @@ from napari_magtex.segment.grey import grey_of
 from napari_magtex.segment.kinds import Kind, Method, Polarity
 from napari_magtex.segment.measure import Measurements, measure
 from napari_magtex.segment.polarity import contrast_of_each, measured_polarity
+from napari_magtex.segment.rim import rim_of
 from napari_magtex.segment.segmenter import SHIPPED, Segmenter
 from napari_magtex.segment.splitting import NECK, separate
 from napari_magtex.texture import SpinTexture
@@ -64,6 +64,8 @@ class Segmentation:
         Skyrmions, numbered from 1, (ny, nx) int32.
     kinds
         What each pixel shows, (ny, nx): of `Kind`.
+    seen
+        What was looked at, (ny, nx): no footer, nothing masked, nothing beyond the region.
     polarity
         Whether skyrmions are dark or bright; auto where there is none.
     """
@@ -71,6 +73,7 @@ class Segmentation:
     provenance: Provenance
     labels: NDArray[np.int32]
     kinds: NDArray[np.uint8]
+    seen: NDArray[np.bool_]
     polarity: Polarity
     pixel_size: tuple[float, float] | None
     notes: tuple[str, ...] = ()
@@ -82,8 +85,8 @@ class Segmentation:
 
     def measured(self, texture: SpinTexture | None = None) -> Measurements:
         """Measure the skyrmions; with the texture that the frame was drawn from, their charges too."""
-        return measure(self.labels, self.provenance, pixel_size=self.pixel_size, film=self.film, texture=texture,
-                       notes=self.notes)  # fmt: skip
+        return measure(self.labels, self.provenance, pixel_size=self.pixel_size, film=self.film, rim=rim_of(self.seen),
+                       texture=texture, notes=self.notes)  # fmt: skip
 
 
 def find_segmenter(
@@ -134,9 +137,11 @@ def segment(
         kinds[: grey.rows] = _by_threshold(values, settings)
     else:
         kinds[: grey.rows] = _by_network(values, segmenter, settings)
-    kinds[~picture.inside] = Kind.OUTSIDE
+    seen = np.array(picture.inside)
+    seen[grey.rows :] = False
     if region is not None and region.mask is not None:
-        kinds[~region.mask] = Kind.OUTSIDE
+        seen &= region.mask
+    kinds[~seen] = Kind.OUTSIDE
     labels = separate(kinds == Kind.SKYRMION, neck=settings.neck, min_area=settings.min_area)
     labels, polarity = _of_one_polarity(labels, grey.values, settings.polarity)
     kinds[(kinds == Kind.SKYRMION) & (labels == 0)] = Kind.FILM
@@ -149,25 +154,7 @@ def segment(
         min_area=settings.min_area,
         neck=settings.neck,
     )
-    return Segmentation(provenance, labels, kinds, polarity, picture.pixel_size, grey.notes)
-
-
-def segment_each(
-    pictures: Iterable[Picture],
-    total: int,
-    segmenter: Segmenter | None,
-    settings: Settings | None = None,
-    region: Region | None = None,
-) -> Iterator[Progress | Segmentation]:
-    """Segment frame by frame: each is looked at when its turn comes, and what is finished stays when this is closed.
-
-    Yields
-    ------
-    A Segmentation for each frame, and Progress after it.
-    """
-    for done, picture in enumerate(pictures, start=1):
-        yield segment(picture, segmenter, settings, region)
-        yield Progress(done, total, "segmenting")
+    return Segmentation(provenance, labels, kinds, seen, polarity, picture.pixel_size, grey.notes)
 
 
 def _by_threshold(values: NDArray[np.float32], settings: Settings) -> NDArray[np.uint8]:

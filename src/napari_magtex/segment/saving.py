@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from napari_magtex.errors import MagtexError
-from napari_magtex.files import replacing, write_text
+from napari_magtex.compute import Progress
+from napari_magtex.files import replacing, told_if_unwritable
 
 
 @contextmanager
@@ -24,22 +24,34 @@ def label_image(path: Path) -> Iterator[Any]:
     """
     from tifffile import TiffWriter
 
-    try:
-        with replacing(path) as beside:
-            stopped = False
-            try:
-                with TiffWriter(beside) as file:
-                    yield lambda labels: file.write(labels, contiguous=False, compression="zlib", metadata=None)
-            except KeyboardInterrupt:
-                stopped = True
-    except OSError as error:
-        raise MagtexError(f"{path} cannot be written ({error.strerror})") from error
+    with told_if_unwritable(path), replacing(path) as beside:
+        stopped = False
+        try:
+            with TiffWriter(beside) as file:
+                yield lambda labels: file.write(labels, contiguous=False, compression="zlib", metadata=None)
+        except KeyboardInterrupt:
+            stopped = True
     if stopped:
         raise KeyboardInterrupt
 
 
-def write_rows(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Path) -> None:
-    """Write the rows of all frames as CSV; where there is none, the names of the columns."""
-    filled = [one.astype(object) for one in parts if len(one)]
-    rows = pd.concat(filled) if filled else pd.DataFrame(columns=list(columns))
-    write_text(path, rows.to_csv(index=False, lineterminator="\n"))
+def writing_rows(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Path) -> Iterator[Progress | Path]:
+    """Write the rows of one frame after the other as CSV, below the names of the columns.
+
+    Yields
+    ------
+    Progress, and last the path.
+
+    Raises
+    ------
+    MagtexError
+        The file cannot be written.
+    """
+    # a file name that is no UTF-8 stays the bytes it was; pandas ends the lines
+    how: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    with told_if_unwritable(path), replacing(path) as beside, beside.open("w", **how) as file:
+        pd.DataFrame(columns=list(columns)).to_csv(file, index=False, lineterminator="\n")
+        for done, part in enumerate(parts):
+            yield Progress(done, len(parts), "writing frame")
+            part.to_csv(file, columns=list(columns), header=False, index=False, lineterminator="\n")
+    yield path

@@ -259,4 +259,4 @@ def _notes(tracks: Tracks, cut: int) -> Iterator[str]:
     if tracks.table.empty:
         yield f"none of {tracks.frames} frames shows a whole skyrmion"
     if cut:
-        yield f"{cut} positions at the picture's edge are left out: their skyrmions are cut"
+        yield f"{cut} positions at the edge of what was looked at are left out: their skyrmions are cut"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 NO_NETWORK = "Threshold, no network"
 POLARITIES = {"Auto": Polarity.AUTO, "Dark": Polarity.DARK, "Bright": Polarity.BRIGHT}
 MOMENT = 120  # ms after the last stroke before the skyrmions are counted again
+AT_ONCE = 16  # frames that are copied to be counted again
 
 
 class SegmentDock(Dock):
@@ -127,6 +128,8 @@ class SegmentDock(Dock):
             known.clear()
         self.region.offer({f"Region {n} of {len(job.regions)}": n - 1 for n in range(1, len(job.regions) + 1)})
         self.answer.of_stack(job.image, len(job.frames) > 1)
+        for event in (job.image.events.scale, job.image.events.units):
+            event.connect(self._on_calibrated)
         self._show()
         return Overlay(job, partial(self.add_layer, of=job.image), self.viewer.layers, self._on_edit)
 
@@ -139,26 +142,22 @@ class SegmentDock(Dock):
     def save(self, path: str | Path) -> None:
         """Write rows as CSV, what all skyrmions of a frame have together as JSON, or their labels as TIFF."""
         from napari_magtex.segment.measure import COLUMNS
-        from napari_magtex.segment.saving import write_rows
+        from napari_magtex.segment.saving import writing_rows
 
         path, results = Path(path), self.results()
         if self.counting:
             raise MagtexError("what you have drawn is still being counted: save again in a moment")
-        if path.suffix.lower() in (".tif", ".tiff"):
-            self._save_labels(path)
-        elif path.suffix.lower() == ".json":
+        if path.suffix.lower() == ".json":
             super().save(path)
-        else:
-            try:
-                write_rows([one.rows for one in results], COLUMNS, path)
-            except OSError as error:
-                raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
-
-    def _save_labels(self, path: Path) -> None:
-        assert self.overlay is not None
+            return
         if self.runner.running:
             raise MagtexError("frames are still segmented: wait for the last one, or press Cancel, and save then")
-        self.runner.run(writing(self.overlay.pages(), path), lambda _path: None)
+        assert self.overlay is not None
+        is_image = path.suffix.lower() in (".tif", ".tiff")
+        rows = [one.rows for one in results]
+        self.runner.run(
+            writing(self.overlay.pages(), path) if is_image else writing_rows(rows, COLUMNS, path), lambda _path: None
+        )
 
     # ---- what a person draws
 
@@ -204,20 +203,29 @@ class SegmentDock(Dock):
             self._edited |= self._pending
         self._stroke.start()
 
+    def _on_calibrated(self, event: Event) -> None:
+        """Measure all frames by the same pixels, in those that follow and those that are known."""
+        if self.overlay is not None and event.source is self.overlay.job.image:
+            self._pending |= set(self.counted)
+            self._stroke.start()
+
     @property
     def counting(self) -> bool:
         """Whether something that was drawn is still to be counted."""
         return bool(self._pending) or self._stroke.isActive() or self.recounter.running
 
     def recount(self) -> None:
-        """Count frames again whose labels have changed: the one shown, those drawn in, after an undo others too."""
+        """Count frames again that have changed: the one shown, those drawn in, after an undo others, calibrated all."""
         if self.overlay is None or self.recounter.running or not is_open(self.viewer):
             return
-        frames = {self.frame} | self._pending | (self._edited if self._checked_at == self.frame else set())
+        others = self._pending or (self._edited if self._checked_at == self.frame else set())
         self._checked_at = self.frame
-        self._pending.clear()
-        if drawn := self.overlay.drawn(sorted(frames), self.counted):
+        frames = [self.frame, *sorted(others - {self.frame})]
+        self._pending = set(frames[AT_ONCE:])
+        if drawn := self.overlay.drawn(frames[:AT_ONCE], self.counted):
             self.recounter.run(recounting(drawn))
+        elif self._pending:
+            self._stroke.start()
 
     def _take_recounted(self, answer: Recounted) -> None:
         if self.overlay is not None and answer.drawn.job is self.overlay.job:
@@ -279,6 +287,9 @@ class SegmentDock(Dock):
             return
         label = int(overlay.numbered(self.frame)[pixel[-2:]])
         if label:
+            held = [label in one.rows.label.to_numpy() for one in self.counted.get(self.frame, [])]
+            if any(held) and not held[self.region.value or 0]:
+                self.region.value = held.index(True)
             self.view.choose(label)
             self._mark()
 

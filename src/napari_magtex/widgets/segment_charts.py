@@ -126,9 +126,13 @@ class CountTrack(ThemedCanvas):
 
 
 def diameters_of(rows: pd.DataFrame) -> tuple[NDArray[np.float64], str]:
-    """Return the diameters of discs of the same area, (n,), in nm where the pixel size is known, else in px."""
+    """Return the diameters of discs of the same area, (n,), in nm where the pixel size is known, else in px.
+
+    Those of skyrmions that are cut are left out where there are others: what is seen of one tells no size.
+    """
     unit = "px" if rows.radius_nm.isna().all() else "nm"
-    return 2 * rows[f"radius_{unit}"].to_numpy(np.float64), unit
+    cut = rows.cut.to_numpy(bool)
+    return 2 * rows.loc[~cut | cut.all(), f"radius_{unit}"].to_numpy(np.float64), unit
 
 
 def bins_of(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from napari_magtex.errors import Unsuitable
 from napari_magtex.picture import Contrast
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.widgets.choices import RESULT_KEY
-from napari_magtex.widgets.layers import placed_on
+from napari_magtex.widgets.layers import pixel_size_of, placed_on
 from napari_magtex.widgets.pictures import contrast_of, frame_index, frame_shape, source_name, stack_shape
 from napari_magtex.widgets.segmenting import Drawn, Found, Job, Recounted, looked_at
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LABELS, REST, ORDER = "skyrmions: ", "dust and outside: ", "order: "  # names of layers, before that of their input
 KEPT = " (corrected)"  # after the name of labels that a later job would replace
 FOUND_KEY = "magtex found"  # in the metadata: the checksum of what was found in a frame, by its index
+RIM_KEY = "magtex rim"  # likewise: where skyrmions are cut
 ORDER_COLOURS = "viridis"  # of |psi_6| from 0 to 1
 CHOSEN, HOLLOW, RIM = "#ff3df2", "#ffffff", "#101010"
 REST_COLOURS = {Kind.DEFECT: "#ff9f1c", Kind.OUTSIDE: "#4d7fb8"}
@@ -61,19 +62,23 @@ class Overlay:
         self._make_room()
         self._alone = len(job.frames) == 1
         self._stamps: dict[int, int] = {}
+        self._sizes: dict[int, tuple[float, float] | None] = {}  # of a pixel, by which a frame was measured
         self._renumbered: dict[int, tuple[NDArray[np.int64], NDArray[np.int32]]] = {}
         seen, index = looked_at(job.image, job.frames[0])
         stack = stack_shape(job.image)
         self.shape = ((1,) * len(stack) if self._alone else stack) + frame_shape(seen)
-        first = frame_index(seen, index) if self._alone else (0,) * len(stack)
+        first = np.array(frame_index(seen, index))
+        if not self._alone:  # what is drawn of one frame lies on that one, the first frame is at the other end
+            first -= frame_index(job.image, job.frames[0])
         placement = placed_on(seen, origin=(*first, 0, 0))
+        said = {"file": source_name(job.image), "contrast": str(contrast_of(job.image) or Contrast.KERR)}
         self.rest: Labels | None = None
         self.labels: Labels = add(
             Labels(
                 np.zeros(self.shape, np.uint16),
                 name=self._names["labels"],
                 opacity=0.45,
-                metadata={METADATA_KEY: _said(job), FOUND_KEY: {}},
+                metadata={METADATA_KEY: said, FOUND_KEY: {}, RIM_KEY: {}},
                 **placement,
             )
         )
@@ -127,7 +132,13 @@ class Overlay:
             self.rest = self._add_rest()
         if self.rest is not None:
             self.rest.data[index][...] = rest
-        self._stamps[answer.frame] = self._stamp(answer.frame)
+        first = found.counted[0].provenance
+        for key, value in {"segmented_by": first.model, **first.settings}.items():
+            self.labels.metadata[METADATA_KEY].setdefault(key, value)
+        rims = self.labels.metadata[RIM_KEY]
+        alike = next(reversed(rims.values()), None)  # frames that were looked at alike share one in memory
+        rims[index] = alike if alike is not None and np.array_equal(alike, found.rim) else found.rim
+        self._stamps[answer.frame], self._sizes[answer.frame] = self._stamp(answer.frame), answer.pixel_size
         for layer in (self.labels, self.rest):
             if layer is not None:
                 layer.metadata[FOUND_KEY][index] = _checksum(layer.data[index])
@@ -157,13 +168,25 @@ class Overlay:
     # ---- what a person draws
 
     def drawn(self, frames: Sequence[int], counted: Mapping[int, Sequence[Counted]]) -> list[Drawn]:
-        """Return those of the frames that look otherwise than when they were counted last."""
+        """Return those of the frames that look otherwise than when they were counted last, or have other pixels."""
         if self.labels.data.shape != self.shape:
             return []
+        size = pixel_size_of(self.job.image)
         return [
-            Drawn(self.job, frame, self.labels_of(frame).copy(), self._rest_of(frame), counted[frame], stamp)
+            Drawn(
+                self.job,
+                frame,
+                self.labels_of(frame).copy(),
+                self._rest_of(frame),
+                self.labels.metadata[RIM_KEY][self.index(frame)],
+                counted[frame],
+                size,
+                stamp,
+                by_hand=stamp != self._stamps.get(frame),
+            )
             for frame in frames
-            if frame in counted and (stamp := self._stamp(frame)) != self._stamps.get(frame)
+            if frame in counted
+            and ((stamp := self._stamp(frame)) != self._stamps.get(frame) or size != self._sizes.get(frame))
         ]
 
     def note(self, answer: Recounted) -> None:
@@ -173,7 +196,7 @@ class Overlay:
         self._renumbered.pop(frame, None)
         if len(where):
             self._renumbered[frame] = where, answer.numbered.flat[where]
-        self._stamps[frame] = answer.drawn.stamp
+        self._stamps[frame], self._sizes[frame] = answer.drawn.stamp, answer.drawn.pixel_size
 
     def _listen(self, layer: Labels) -> None:
         for event in (layer.events.paint, layer.events.labels_update, layer.events.set_data):
@@ -269,13 +292,13 @@ def _checksum(frame: NDArray[Any], before: int = 0) -> int:
     return zlib.crc32(np.ascontiguousarray(frame).data, before)
 
 
-def _said(job: Job) -> dict[str, Any]:
-    """Return what labels tell of themselves: whose they are, and what of them counts."""
-    return {
-        "file": source_name(job.image),
-        "contrast": str(contrast_of(job.image) or Contrast.KERR),
-        "min_area": job.settings["min_area"],
-    }
+def said_of(labels: Labels) -> Mapping[str, Any]:
+    """Return what labels tell of themselves: ``file`` and ``contrast``, ``segmented_by`` and its settings.
+
+    Labels that did not come from here tell nothing.
+    """
+    held = labels.metadata.get(METADATA_KEY)
+    return held if isinstance(held, Mapping) else {}
 
 
 def _rgba(colour: str) -> NDArray[np.float64]:

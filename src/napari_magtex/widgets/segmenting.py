@@ -36,23 +36,31 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What was found in a frame."""
+    """What was found in a frame, and the pixel size of the layer that it was measured by."""
 
     job: Job
     frame: int
     found: CountedFrame
+    pixel_size: tuple[float, float] | None
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A frame as a person left it: labels and what is no clean film, (ny, nx), and what was counted in it before."""
+    """A frame as a person left it, and what was counted in it before.
+
+    Labels, what is no clean film, and the rim of what was looked at are (ny, nx). Not ``by_hand``: only the pixel size
+    of the layer, which it is measured by, is another one.
+    """
 
     job: Job
     frame: int
     labels: NDArray[np.uint16]
     rest: NDArray[np.uint8]
+    rim: NDArray[np.bool_]
     counted: Sequence[Counted]
+    pixel_size: tuple[float, float] | None
     stamp: int
+    by_hand: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +101,9 @@ def segmenting(job: Job) -> Iterator[Progress | Found]:
     for done, frame in enumerate(job.frames):
         yield Progress(done, total if total > 1 else 0, "frame" if total > 1 else "looking")
         try:
-            yield Found(job, frame, count_frame(*read(job.image, frame), job.regions, segmenter, settings))
+            size = pixel_size_of(job.image)  # beforehand: a person may calibrate it meanwhile
+            found = count_frame(*read(job.image, frame), job.regions, segmenter, settings)
+            yield Found(job, frame, found, size)
         except MagtexError as error:
             refused.append(str(error) if total == 1 else f"frame {frame}: {error}")
     if refused:
@@ -112,7 +122,7 @@ def recounting(frames: Sequence[Drawn]) -> Iterator[Recounted]:
         texture = None if spins is None or spins.lattice is Lattice.TRIANGULAR else spins.middle()
         film = (drawn.rest != Kind.OUTSIDE) | (drawn.labels > 0)  # where a skyrmion is drawn there is film
         numbered, counted = count_corrected(
-            drawn.labels, film, drawn.counted, drawn.job.regions, pixel_size_of(seen), texture
+            drawn.labels, film, drawn.rim, drawn.counted, drawn.job.regions, pixel_size_of(seen), texture, drawn.by_hand
         )
         yield Recounted(drawn, numbered, counted)
 

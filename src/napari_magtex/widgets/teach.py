@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,14 @@ from napari_magtex.picture import Region
 from napari_magtex.segment.corrections import Correction, Corrections, corrections_folder
 from napari_magtex.segment.finetune_recipe import Recipe
 from napari_magtex.segment.kinds import Kind
-from napari_magtex.widgets.choices import DEVICES, RESULT_KEY, Choice, LabelsChoice
+from napari_magtex.widgets.choices import DEVICES, RESULT_KEY, SOURCE_KEY, Choice, LabelsChoice
 from napari_magtex.widgets.dock import button_row, wrapped_label
 from napari_magtex.widgets.kept import heading, selected_rows
 from napari_magtex.widgets.layers import Units, to_pixels
 from napari_magtex.widgets.learning import LearningDock
 from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import frame_count, frame_index, frame_shape
-from napari_magtex.widgets.segment_layers import LABELS, REST
+from napari_magtex.widgets.segment_layers import LABELS, REST, said_of
 from napari_magtex.widgets.segmenting import looked_at, read
 from napari_magtex.widgets.tables import EstimateTable, table_view
 from napari_magtex.widgets.taught import outcome, row_of, summary
@@ -58,6 +58,7 @@ class TeachDock(LearningDock["Adaptation"]):
         super().__init__(napari_viewer, "Keep this frame as corrected")
         self.corrections = Corrections(corrections_folder())
         self.kept: list[Correction] = []
+        self._image: Image | None = None
         self.labels = LabelsChoice(self.viewer)
         self.rest = LabelsChoice(self.viewer, none="None: not looked for")
         self.labels.setToolTip("The skyrmions of the frame, as you have corrected them")
@@ -118,6 +119,12 @@ class TeachDock(LearningDock["Adaptation"]):
             raise UnusablePicture(
                 "no labels are open: press Segment skyrmions first, or paint the skyrmions in a new Labels layer"
             )
+        for layer in (marked, self.rest.value):
+            if layer is not None and layer.metadata.get(SOURCE_KEY, image.unique_id) != image.unique_id:
+                raise Unsuitable(
+                    f"{layer.name} was found in another layer than {image.name}: choose what lies on that, or "
+                    "press Segment skyrmions first"
+                )
         seen, index = looked_at(image, frame)
         labels, rest = (
             None if layer is None else labels_over(layer, seen, index, self.viewer.dims.units)
@@ -129,7 +136,11 @@ class TeachDock(LearningDock["Adaptation"]):
             rest, marks = np.where(rest > 0, Kind.DEFECT, Kind.FILM), (Kind.DEFECT,)
         regions = self.form.regions(seen)
         self._set_busy(True)
-        return _keeping(self.corrections, image, frame, regions, labels, rest, marks, marked.name)
+        said = said_of(marked)
+        how = {"rest": rest, "marks": marks, "model": said.get("segmented_by", marked.name)}
+        if "min_area" in said:  # what counts is what counted where it was segmented
+            how["min_area"] = said["min_area"]
+        return _keeping(self.corrections, image, frame, regions, labels, how)
 
     def take(self, answer: Any) -> None:
         """Show what has been kept."""
@@ -143,6 +154,9 @@ class TeachDock(LearningDock["Adaptation"]):
     def _on_layer(self, _index: int = 0) -> None:
         for row in (self.form.contrast, self.form.frames):  # what is kept is the frame shown
             self.form.rows.setRowVisible(row, False)
+        image = self.form.layer.value
+        if image is not self._image:  # the dust of another frame is none of this one
+            self._image, self.rest.value = image, None
         for layer in self.viewer.layers:
             self._match(layer)
 
@@ -150,12 +164,12 @@ class TeachDock(LearningDock["Adaptation"]):
         self._match(event.value)
 
     def _match(self, layer: Layer) -> None:
-        """Choose a layer that belongs to the image by its name."""
+        """Choose a layer that was found in the image; of several the last that came."""
         image = self.form.layer.value
-        if image is None or not isinstance(layer, Labels) or RESULT_KEY not in layer.metadata:
+        if image is None or not isinstance(layer, Labels) or layer.metadata.get(SOURCE_KEY) != image.unique_id:
             return
         for choice, prefix in ((self.labels, LABELS), (self.rest, REST)):
-            if layer.name == prefix + image.name:
+            if layer.metadata[RESULT_KEY].startswith(prefix):
                 choice.value = layer
 
     def _on_remove(self) -> None:
@@ -239,15 +253,13 @@ def _keeping(
     frame: int,
     regions: Sequence[Region | None],
     labels: NDArray[np.integer],
-    rest: NDArray[np.integer] | None,
-    marks: Sequence[Kind],
-    model: str,
+    how: Mapping[str, Any],
 ) -> Iterator[Progress | Correction]:
     """Keep a frame, off the GUI thread: frames can be large, and folders far away."""
     yield Progress(0, 0, "keeping")
     picture, _ = read(image, frame)
     for region in regions:
-        yield corrections.keep(picture, labels, rest=rest, marks=marks, region=region, model=model)
+        yield corrections.keep(picture, labels, region=region, **how)
 
 
 def _tuning(corrections: Corrections, load: Callable[[], Segmenter], recipe: Recipe) -> Iterator[Progress | Adaptation]:

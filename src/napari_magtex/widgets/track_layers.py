@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Labels, Shapes
@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from napari_magtex.errors import BadRegion, Unsuitable
 from napari_magtex.segment.tracks import Tracks, steps_of
 from napari_magtex.widgets.layers import Units, is_mirrored, pixel_size_of, to_pixels
-
-if TYPE_CHECKING:
-    pass
 
 
 def stack_of(labels: Labels) -> Any:

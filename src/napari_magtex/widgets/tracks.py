@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QSpinBox, QWidget
 
 from napari_magtex.compute import Progress, passed_on
-from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
-from napari_magtex.files import with_ending, write_text
+from napari_magtex.files import with_ending
 from napari_magtex.picture import Contrast
 from napari_magtex.results import Provenance
-from napari_magtex.segment.motion import Motion, MotionSettings, motion_of
+from napari_magtex.segment.motion import MSD_COLUMNS, Motion, MotionSettings, motion_of
 from napari_magtex.segment.positions import positions_in
-from napari_magtex.segment.tracks import Tracks, TrackSettings, follow
+from napari_magtex.segment.saving import writing_rows
+from napari_magtex.segment.tracks import TRACK_COLUMNS, Tracks, TrackSettings, follow
 from napari_magtex.widgets.choices import Choice, LabelsChoice, LayerChoice
 from napari_magtex.widgets.dock import Dock, button_row, wrapped_label
 from napari_magtex.widgets.editors import Numbers
 from napari_magtex.widgets.layers import in_layer, is_mirrored, pixel_size_of, placed_on
+from napari_magtex.widgets.segment_layers import RIM_KEY, said_of
 from napari_magtex.widgets.track_charts import COLOUR_MAP, SERIES, History, HistoryChart, SpreadingChart, history_of
 from napari_magtex.widgets.track_layers import drive_of, interval_of, shown_rows, stack_of
 from napari_magtex.widgets.worker import tell
@@ -62,7 +63,7 @@ class TracksDock(Dock):
         super().__init__(napari_viewer, "Track skyrmions")
         self.answer: Answer | None = None
         self.layer: TracksLayer | None = None
-        self._told_interval = ""  # by the layer chosen
+        self._told_interval, self._snapshots = "", False  # by the layer chosen
         self.labels = LabelsChoice(self.viewer)
         self.interval, self.radius = Numbers("s"), Numbers("px")
         self.memory, self.exposure = QSpinBox(), QSpinBox()
@@ -118,7 +119,7 @@ class TracksDock(Dock):
         return question
 
     def _on_labels(self, _index: int = 0) -> None:
-        """Take over what the layer knows of the time between frames; else what a person typed stays."""
+        """Take over what the layer knows of the time between frames and of the shutter; else what is typed stays."""
         line, labels = self.interval.lines[0], self.labels.value
         interval = interval_of(labels) if labels is not None else None
         if interval is not None:
@@ -126,6 +127,10 @@ class TracksDock(Dock):
         elif line.text() == self._told_interval:
             line.clear()
         self._told_interval = line.text() if interval is not None else ""
+        snapshots = labels is not None and said_of(labels).get("contrast") == Contrast.SPIN
+        if snapshots is not self._snapshots:
+            self._snapshots = snapshots
+            self.exposure.setValue(0 if snapshots else round(100 * MotionSettings.exposure))
 
     # ---- computing
 
@@ -162,12 +167,12 @@ class TracksDock(Dock):
 
     def save_table(self, name: str, path: str | Path) -> None:
         """Write the tracks, or the mean squared displacements, as CSV."""
-        told, path = self._told(), Path(path)
-        table = told.tracks.rows() if name == TABLES["Save tracks"] else told.motion.msd_rows()
-        try:
-            write_text(path, table.to_csv(index=False, lineterminator="\n"))
-        except OSError as error:
-            raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
+        told = self._told()
+        if self.runner.running:
+            raise MagtexError("skyrmions are still followed: wait, or press Cancel, and save then")
+        tracks = name == TABLES["Save tracks"]
+        table, columns = (told.tracks.rows(), TRACK_COLUMNS) if tracks else (told.motion.msd_rows(), MSD_COLUMNS)
+        self.runner.run(writing_rows([table], columns, Path(path)), lambda _path: None)
 
     def _ask_for_table(self, name: str, _checked: bool = False) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save CSV", name, "*.csv")
@@ -262,13 +267,19 @@ def _followed(
     labels: Labels, stack: Sequence[NDArray[Any]], following: TrackSettings, moving: MotionSettings
 ) -> Iterator[Progress | Answer]:
     """Locate, follow and measure."""
-    held = labels.metadata.get(METADATA_KEY)
-    said = held if isinstance(held, dict) else {}
+    said = said_of(labels)
     named = said.get("contrast")
     contrast = Contrast(named) if named in set(Contrast) else Contrast.KERR
-    provenance = Provenance(said.get("file") or str(labels.source.path or labels.name), 0, contrast, None, "", "")
+    file = said.get("file") or str(labels.source.path or labels.name)
+    about = {key: value for key, value in said.items() if key not in ("file", "contrast")}
+    provenance = Provenance(file, 0, contrast, None, "", "", about)
     frames, pixel, least = len(stack), pixel_size_of(labels), said.get("min_area", 1)
-    positions = yield from passed_on(positions_in((np.asarray(frame) for frame in stack), frames, least))
+    rims = {
+        index[0]: rim
+        for index, rim in labels.metadata.get(RIM_KEY, {}).items()
+        if (len(index), rim.shape) == (1, stack[0].shape)
+    }
+    positions = yield from passed_on(positions_in((np.asarray(frame) for frame in stack), frames, least, rims))
     linking = follow(
         positions, provenance, frames=frames, pixel_size=pixel, settings=following, mirrored=is_mirrored(labels)
     )
