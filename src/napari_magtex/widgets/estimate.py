@@ -20,7 +20,15 @@ from napari_magtex.widgets.dock import Dock, button_row, row_of, wrapped_label
 from napari_magtex.widgets.known import Known
 from napari_magtex.widgets.layers import pixel_size_of
 from napari_magtex.widgets.networks import FreshChoice, card_of_kind, offered
-from napari_magtex.widgets.pictures import part_of, picture_of, source_name, stack_shape, texture_of, told_apart
+from napari_magtex.widgets.pictures import (
+    frame_number,
+    part_of,
+    picture_of,
+    source_name,
+    stack_shape,
+    texture_of,
+    told_apart,
+)
 from napari_magtex.widgets.tables import UNITS, EstimateTable, estimate_row, table_view
 from napari_magtex.widgets.veil import veil
 from napari_magtex.widgets.worker import tell
@@ -110,7 +118,7 @@ class EstimateDock(Dock):
         super().__init__(napari_viewer, "Estimate parameters")
         self.rows: list[Row] = []
         self.measured: list[Measured] = []
-        self._opened: dict[str, Any] = {}
+        self._opened: list[Path] = []
         self.estimator, self.device = FreshChoice(self._refresh_estimators), Choice(DEVICES)
         self._refresh_estimators()
         self.pixel_size, self.known = _length_box(), Known()
@@ -165,12 +173,12 @@ class EstimateDock(Dock):
             The file is no estimator of ours.
         """
         card_of_kind(path, KIND)
-        self._opened[path.stem] = path
+        self._opened.append(path)
         self._refresh_estimators()
         self.estimator.value = path
 
     def _refresh_estimators(self) -> None:
-        self.estimator.offer({BY_CONTRAST: None} | offered(KIND) | self._opened)
+        self.estimator.offer({BY_CONTRAST: None} | offered(KIND, self._opened))
 
     def _on_layer(self, _event: Any = None) -> None:
         image = self.form.layer.value
@@ -383,7 +391,8 @@ def _estimates(
             dy, dx = areas[0].pixel_size
             texture = replace(texture, cell=(min(dy, dx), dy, dx), meta={**texture.meta, "thickness_known": False})
         try:
-            balance = torque_balance(texture, estimator.experiment, name=source_name(areas[0].image))
+            name, frame = source_name(areas[0].image), frame_number(areas[0].image, 0)
+            balance = torque_balance(texture, estimator.experiment, name=name, frame=frame)
             yield Row(areas[0], balance, estimator)
         except MagtexError as error:
             refused.append(f"torque balance: {error}")

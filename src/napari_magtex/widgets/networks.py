@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +40,13 @@ def networks_folder() -> Path:
     return user_folder() / "networks"
 
 
-def offered(kind: str) -> dict[str, str | Path]:
-    """Return the networks of a kind, as its cards say it, by caption: those that a person made, then ours."""
-    return captioned(_there(kind))
+def offered(kind: str, opened: Sequence[str | Path] = ()) -> dict[str, str | Path]:
+    """Return the networks of a kind, as its cards say it, by caption: ``opened`` ones, a person's own, then ours.
 
-
-def captioned(models: Iterable[str | Path]) -> dict[str, str | Path]:
-    """Return networks by their names; a file tells its folder where another network has its name, too."""
-    unlike = list(dict.fromkeys(models))
+    A file tells its folder where another network has its name, too.
+    """
+    every: list[str | Path] = [*sorted(networks_folder().glob("*.safetensors")), *shipped()]
+    unlike = list(dict.fromkeys([*opened, *(model for model in every if _is(kind, model))]))
     names = Counter(Path(model).stem for model in unlike)
 
     def caption(model: str | Path) -> str:
@@ -144,7 +143,7 @@ class NetworkChoice(QWidget):
         self.choice.value = path
 
     def _offered(self) -> dict[str, str | Path | None]:
-        return {**captioned([*self._opened, *_there(self._kind)]), **self._none}
+        return {**offered(self._kind, self._opened), **self._none}
 
     def _on_browse(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open a network", str(networks_folder()), "Weights (*.safetensors)")
@@ -175,11 +174,6 @@ def _saved(model: str | Path) -> tuple[int, int] | None:
     except (MagtexError, OSError):
         return None
     return stat.st_mtime_ns, stat.st_size
-
-
-def _there(kind: str) -> list[str | Path]:
-    every: list[str | Path] = [*sorted(networks_folder().glob("*.safetensors")), *shipped()]
-    return [model for model in every if _is(kind, model)]
 
 
 def _is(kind: str, model: str | Path) -> bool:
