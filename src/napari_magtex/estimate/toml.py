@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_magtex.errors import MagtexError
 from napari_magtex.estimate.experiment import Experiment
-from napari_magtex.files import write_text
+from napari_magtex.files import told_if_unwritable, write_text
 
 
 def save_toml(experiment: Experiment, path: Path) -> None:
@@ -20,10 +19,8 @@ def save_toml(experiment: Experiment, path: Path) -> None:
     MagtexError
         It cannot be written.
     """
-    try:
+    with told_if_unwritable(path):
         write_text(path, to_toml(experiment))
-    except OSError as error:
-        raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
 
 
 def to_toml(experiment: Experiment) -> str:

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from napari_magtex.errors import MagtexError, UnreadableFile
-from napari_magtex.files import checked_file, replacing, write_text
+from napari_magtex.files import checked_file, replacing, told_if_unwritable, write_text
 from napari_magtex.io.tiff import read_tiff, write_labels, write_tiff
 from napari_magtex.picture import Contrast, Picture
 
@@ -86,7 +86,7 @@ class CorrectedPictures(Generic[Kept]):
         """Take corrections out, with their pictures."""
         gone = {correction.sha256 for correction in corrections}
         found = self.read()
-        with self._writing():
+        with told_if_unwritable(self.folder):
             self._write([other for other in found if other.sha256 not in gone])
             for correction in found:
                 if correction.sha256 in gone:
@@ -136,7 +136,7 @@ class CorrectedPictures(Generic[Kept]):
     def _keep(self, picture: Picture, correction: Kept) -> None:
         """Keep the pixels and the row; what was said of the same picture before gives way."""
         others = [other for other in self.read() if other.sha256 != correction.sha256]
-        with self._writing():
+        with told_if_unwritable(self.folder):
             with replacing(self._path(correction)) as beside:
                 write_tiff(beside, replace(picture, contrast=correction.contrast, meta={}), description="")
             if picture.mask is not None:
@@ -156,15 +156,6 @@ class CorrectedPictures(Generic[Kept]):
         table.writeheader()
         table.writerows(_common(correction) | self._told(correction) for correction in corrections)
         write_text(self.folder / TABLE, text.getvalue())
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise MagtexError(
-                f"{self.folder} cannot be written: {error.strerror or error}. Choose another folder"
-            ) from error
 
     @contextmanager
     def _reading(self, correction: Kept, what: str, path: Path) -> Iterator[None]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_magtex.errors import MagtexError
-from napari_magtex.files import replacing
+from napari_magtex.files import replacing, told_if_unwritable
 from napari_magtex.io.ovf_data import CHECK_VALUES
 from napari_magtex.texture import SpinTexture
 
@@ -43,11 +43,8 @@ def write_ovf(
     content = b"".join(
         (head.encode(), f"# Begin: Data {kind}\n".encode(), block, f"# End: Data {kind}\n# End: Segment\n".encode())
     )
-    try:
-        with replacing(Path(path)) as beside:
-            beside.write_bytes(content)
-    except OSError as error:
-        raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error
+    with told_if_unwritable(Path(path)), replacing(Path(path)) as beside:
+        beside.write_bytes(content)
 
 
 def _header(texture: SpinTexture, version: str) -> list[str]:

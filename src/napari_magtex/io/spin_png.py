@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.colours import ColourMap, is_grey, recognise, rgb_to_spin
 from napari_magtex.errors import MagtexError, UnreadableFile, UnusablePicture
-from napari_magtex.files import checked_file, replacing
+from napari_magtex.files import checked_file, replacing, told_if_unwritable
 from napari_magtex.io.frames import LARGEST_IN_MEMORY, Frames
 from napari_magtex.io.lengths import positive
 from napari_magtex.io.tiff import read_tiff, write_tiff
@@ -86,7 +86,7 @@ def write_spin_picture(path: str | Path, picture: Picture) -> None:
     """
     path = Path(path)
     told = tell(picture)
-    try:
+    with told_if_unwritable(path):
         if (suffix := path.suffix.lower()) not in (".png", *TIFF_SUFFIXES):
             raise MagtexError(f"pictures are written as .png or .tif, not as {path.suffix or path.name}")
         with replacing(path) as beside:
@@ -94,8 +94,6 @@ def write_spin_picture(path: str | Path, picture: Picture) -> None:
                 _write_png(beside, picture, told)
             else:
                 write_tiff(beside, picture, json.dumps({OUR_KEY: told}))
-    except OSError as error:
-        raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error
 
 
 def write_spin_pictures(folder: str | Path, pictures: Mapping[str, Picture]) -> list[Path]:

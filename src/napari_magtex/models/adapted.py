@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_magtex.errors import MagtexError, Unsuitable
+from napari_magtex.files import told_if_unwritable
 from napari_magtex.models import store
 
 if TYPE_CHECKING:
@@ -40,7 +41,5 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any
     """
     if there := store.taken(path):
         raise MagtexError(f"{there[0]} is there already, and no network replaces another file: choose another name")
-    try:
+    with told_if_unwritable(path):
         store.save(path, tensors, {**card, "name": path.stem})
-    except OSError as error:
-        raise MagtexError(f"{path} cannot be written: {error.strerror or error}. Choose another folder") from error

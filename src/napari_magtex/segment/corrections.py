@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_magtex.compute import user_folder
 from napari_magtex.errors import UnreadableFile, Unsuitable
-from napari_magtex.files import checked_file, replacing
+from napari_magtex.files import checked_file, replacing, told_if_unwritable
 from napari_magtex.io.corrections import Corrected, CorrectedPictures
 from napari_magtex.io.tiff import read_tiff, write_labels
 from napari_magtex.picture import Contrast, Picture, Region
@@ -176,7 +176,7 @@ class Corrections(CorrectedPictures[Correction]):
             pixel_size=frame.pixel_size,
         )
         self.read()  # a damaged table is told before anything is written
-        with self._writing(), replacing(self._labels_path(correction)) as beside:
+        with told_if_unwritable(self.folder), replacing(self._labels_path(correction)) as beside:
             write_labels(beside, labels, frame.pixel_size)
         self._keep(frame, correction)
         return correction

@@ -10,7 +10,8 @@ import numpy as np
 from qtpy.QtWidgets import QLabel, QSpinBox
 
 from napari_magtex.compute import Device, Progress
-from napari_magtex.errors import MagtexError, UncalibratedPicture, UnusablePicture
+from napari_magtex.errors import UncalibratedPicture, UnusablePicture
+from napari_magtex.files import told_if_unwritable
 from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.constants import ConstantsForm, constants_text
 from napari_magtex.widgets.dock import Dock, wrapped_label
@@ -163,7 +164,7 @@ class CheckDock(Dock):
         if self.comparison is None:
             raise UnusablePicture("nothing is checked yet: press Check by simulation first")
         comparison, path = self.comparison, Path(path)
-        try:
+        with told_if_unwritable(path):
             if path.suffix.lower() == ".json":
                 write_json([comparison], path)
             elif path.suffix.lower() == ".png":
@@ -173,8 +174,6 @@ class CheckDock(Dock):
                 write_text(
                     path, spectra_table(comparison).to_csv(index=False, lineterminator="\n", float_format="%.6g")
                 )
-        except OSError as error:
-            raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
 
 
 class SpectraChart(ThemedCanvas):

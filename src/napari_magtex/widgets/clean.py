@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 from napari_magtex.compute import Progress
 from napari_magtex.contributions import MASK_KEY, METADATA_KEY
 from napari_magtex.errors import MagtexError, Unsuitable
-from napari_magtex.files import with_ending
+from napari_magtex.files import told_if_unwritable, with_ending
 from napari_magtex.imaging.cleaning import Cleaned, Cleaning, Kind
 from napari_magtex.picture import Contrast
 from napari_magtex.widgets.choices import SOURCE_KEY, LayerChoice
@@ -161,10 +161,8 @@ class CleanDock(Dock):
 
     def save(self, path: str | Path) -> None:
         """Write the settings as JSON."""
-        try:
+        with told_if_unwritable(Path(path)):
             write_settings(Path(path), self.settings.value)
-        except OSError as error:
-            raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
 
     def _job(self, frame: int | None) -> Job:
         image = self.form.image

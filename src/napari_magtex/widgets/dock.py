@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_magtex.contributions import METADATA_KEY
 from napari_magtex.errors import MagtexError
-from napari_magtex.files import with_ending
+from napari_magtex.files import told_if_unwritable, with_ending
 from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY, InputForm
 from napari_magtex.widgets.worker import Runner, tell, warm_up
 
@@ -112,10 +112,8 @@ class Dock(QWidget):
         """Write the results as JSON where the name ends so, else as CSV."""
         from napari_magtex.results import write_csv, write_json
 
-        try:
+        with told_if_unwritable(Path(path)):
             (write_json if Path(path).suffix.lower() == ".json" else write_csv)(self.results(), Path(path))
-        except OSError as error:
-            raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
 
     def ask(self, question: QWidget) -> None:
         """Ask something else than for a layer, contrast and region."""

@@ -12,8 +12,9 @@ from qtpy.QtWidgets import QFormLayout, QLineEdit, QWidget
 
 from napari_magtex import __version__
 from napari_magtex.compute import Device, Progress
-from napari_magtex.errors import BadExperiment, MagtexError, UnusablePicture
+from napari_magtex.errors import BadExperiment, UnusablePicture
 from napari_magtex.estimate.sections import Conditions, Hysteresis
+from napari_magtex.files import told_if_unwritable
 from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.constants import ConstantsForm, constants_text
 from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
@@ -173,7 +174,7 @@ class HysteresisDock(Dock):
         if self.band is None or self.taken_of is None:
             raise UnusablePicture("there is no loop yet: press Predict hysteresis first")
         band, path = self.band, Path(path)
-        try:
+        with told_if_unwritable(path):
             if path.suffix.lower() == ".json":
                 volume = self._volume(band.material)
                 sample = {"volume": None if volume is None else asdict(volume)}
@@ -183,8 +184,6 @@ class HysteresisDock(Dock):
                 write_figure(loop_figure(band.loop, constants_text(band.material), band), path)
             else:
                 write_text(path, band_table(band).to_csv(index=False, lineterminator="\n", float_format="%.9g"))
-        except OSError as error:
-            raise MagtexError(f"{path} cannot be written: {error.strerror}. Choose another folder") from error
 
 
 class LoopChart(ThemedCanvas):
