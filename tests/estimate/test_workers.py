@@ -137,5 +137,5 @@ def test_a_scheduler_that_is_not_there_is_told_of_before_anything_is_made(experi
 
 def test_without_dask_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(SchedulerUnavailable, match=r"pip install 'napari-magtex\[cluster\]'"), cluster("tcp://here:1"):
+    with pytest.raises(SchedulerUnavailable, match=r"pip install '\.\[cluster\]' in a clone"), cluster("tcp://here:1"):
         pass
