@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 # On Linux without a screen the demo takes a virtual one, writes what it shows into demo/ and checks it.
 ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY),Linux)
-SCREEN := xvfb-run --auto-servernum --server-args="-screen 0 1600x1000x24"
+SCREEN := xvfb-run --auto-servernum --server-args="-screen 0 1600x1200x24"
 HEADLESS := --out demo --check
 endif
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import napari
 import numpy as np
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_magtex.contributions import METADATA_KEY
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 SAMPLE = "chiral_skyrmions_lorentz"
 PATIENCE = 300  # seconds for one computation on a slow machine
-WINDOW = (1600, 1000)
+WINDOW, BELOW = (1600, 1200), 380  # pixels; of the dock below, its height
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +81,8 @@ def walk(
     if estimator is not None:
         constants.offer_estimator(estimator)
     viewer.window.add_dock_widget(states, name="Classify state", area="right")
-    viewer.window.add_dock_widget(constants, name="Estimate parameters", area="bottom")
+    below = viewer.window.add_dock_widget(constants, name="Estimate parameters", area="bottom")
+    viewer.window._qt_window.resizeDocks([below], [BELOW], Qt.Orientation.Vertical)
     region = viewer.add_shapes(
         [_region(image)],
         name="region",
