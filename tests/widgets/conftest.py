@@ -145,6 +145,15 @@ class SkyrmionPerson:
         dock.device.value = "cpu"
         return dock
 
+    def opens_halves(self) -> Any:
+        """Open the dock with a frame of which the left and the right half are a region each."""
+        dock = self.opens()
+        dock.viewer.add_image(self.frame(), name="frame")
+        halves = [[[0, 0], [0, 64], [119, 64], [119, 0]], [[0, 66], [0, 159], [119, 159], [119, 66]]]
+        dock.viewer.add_shapes(halves, shape_type="polygon", name="roi")
+        dock.form.roi.value = dock.viewer.layers["roi"]
+        return dock
+
     def runs(self, dock: Any) -> None:
         """Press the button, and wait for the end."""
         dock.runner.button.click()

@@ -46,11 +46,7 @@ def test_a_click_on_a_skyrmion_chooses_its_row(person) -> None:
 
 
 def test_a_click_on_a_skyrmion_of_another_region_goes_to_that(person) -> None:
-    dock = person.opens()
-    dock.viewer.add_image(person.frame(), name="frame")
-    halves = [[[0, 0], [0, 64], [119, 64], [119, 0]], [[0, 66], [0, 159], [119, 159], [119, 66]]]
-    dock.viewer.add_shapes(halves, shape_type="polygon", name="roi")
-    dock.form.roi.value = dock.viewer.layers["roi"]
+    dock = person.opens_halves()
     person.runs(dock)
     person.clicks(dock, 50, 80)
     assert dock.region.value == 1

@@ -55,11 +55,7 @@ def test_labels_lie_exactly_over_a_turned_and_scaled_layer(person, region) -> No
 
 
 def test_each_shape_is_a_region_of_its_own(person) -> None:
-    dock = person.opens()
-    dock.viewer.add_image(person.frame(), name="frame")
-    halves = [[[0, 0], [0, 64], [119, 64], [119, 0]], [[0, 66], [0, 159], [119, 159], [119, 66]]]
-    dock.viewer.add_shapes(halves, shape_type="polygon", name="roi")
-    dock.form.roi.value = dock.viewer.layers["roi"]
+    dock = person.opens_halves()
     person.runs(dock)
     left, right = dock.results()
     assert (left.summary["count"], right.summary["count"]) == (8, 12)
