@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import label
 
 from napari_magtex.physics.starts import paint_skyrmion, uniform_start
@@ -67,6 +68,13 @@ def test_noise_is_as_strong_as_said():
     for frame in drawn(12, size=20.0, snr=1.0, clean=True):
         film = frame.grey[frame.kinds == Kind.FILM]
         assert film.std() == pytest.approx(1, abs=0.1)
+
+
+def test_a_third_of_the_frames_is_as_noisy_as_can_be_seen():
+    snr = np.array([frame.snr for frame in drawn(150, size=20.0)])
+    assert 0.7 <= snr.min() < 0.72
+    assert snr.max() > 15
+    assert np.mean(snr < 1.5 * 0.7) == pytest.approx(1 / 3, abs=0.12)
 
 
 def test_the_ground_beside_a_device_is_never_noisier_and_often_quieter():
@@ -164,6 +172,15 @@ def masked(sample, discs, radius=8):
 
 def test_the_size_of_real_skyrmions_is_measured(discs):
     assert skyrmion_size(masked("1", discs)) == pytest.approx(16, abs=0.5)
+
+
+def test_pieces_of_one_frame_come_on_many_scales(discs):
+    frame = masked("1", discs)
+    noise = np.random.default_rng(0).standard_normal(frame.grey.shape).astype(np.float32)
+    pieces = Pieces([MaskedFrame(frame.grey * 0 + noise, frame.kinds * 0, "1", "noise")], side=64, real=1.0, seed=3)
+    spread, middle = (np.array([float(how(pieces[n][0])) for n in range(60)]) for how in (torch.std, torch.median))
+    assert spread.max() > 2 * spread.min()
+    assert 0.3 < middle.std() < 0.9
 
 
 def test_pieces_have_numbers_that_stay(discs):

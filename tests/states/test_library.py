@@ -101,6 +101,19 @@ def test_a_library_that_was_stopped_goes_on_and_ends_as_the_same_one(tmp_path, m
     assert {path.name: digest(path) for path in whole.glob("*.npz")} == before
 
 
+def test_a_library_of_one_state_is_a_part_of_the_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(library, "RECIPES", [recipe_named("fm"), recipe_named("afm-checkerboard")])
+    monkeypatch.setattr(library, "library_folder", lambda seed: tmp_path / str(seed))
+    monkeypatch.setattr(library.multiprocessing, "get_context", lambda method: InOneProcess)
+    *_, folder = build_library(10, only=State.AFM)
+    part = {path.name: digest(path) for path in folder.glob("*.npz")}
+    assert {simulation.state for simulation in load_library(folder)} == {State.AFM}
+    list(build_library(10))
+    whole = {path.name: digest(path) for path in folder.glob("*.npz")}
+    assert len(whole) > len(part)
+    assert {name: whole[name] for name in part} == part
+
+
 def recipe_named(name):
     return next(recipe for recipe in RECIPES if recipe.name == name)
 

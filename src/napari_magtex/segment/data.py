@@ -14,12 +14,15 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from napari_magtex.segment.augment import disturbed, piece
 from napari_magtex.segment.frames import MaskedFrame
 from napari_magtex.segment.kinds import Kind
-from napari_magtex.segment.normalise import normalised
+from napari_magtex.segment.normalise import bent, straight
 from napari_magtex.segment.simulated import simulated_frame
 from napari_magtex.states.library import Simulation
 
 _LEAST = 6  # pixels of a region that tells how large skyrmions are
 _EMPTY_SIZE = 15.0  # pixels: what a frame without skyrmions is taken for
+# A piece is measured by itself, but a frame as a whole: where most of it is quiet ground, its film has another scale.
+_GAIN = (0.6, 1.8)
+_OFFSET = 0.6  # of the spread
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class Pieces(Dataset[tuple[Tensor, Tensor]]):
             texture = self.textures[int(rng.integers(len(self.textures)))] if rng.random() < self.relaxed else None
             simulated = simulated_frame(rng, (self.side, self.side), texture=texture)
             grey, kinds = simulated.grey, simulated.kinds
-        return torch.from_numpy(normalised(grey))[None], torch.from_numpy(kinds.astype(np.int64))
+        values = straight(grey) * np.float32(np.exp(rng.uniform(*np.log(_GAIN)))) + np.float32(rng.normal() * _OFFSET)
+        return torch.from_numpy(bent(values))[None], torch.from_numpy(kinds.astype(np.int64))
 
 
 def batches(pieces: Pieces, start: int, stop: int, *, batch: int, workers: int) -> Iterator[Batch]:

@@ -18,10 +18,19 @@ def normalised(grey: NDArray[np.floating]) -> NDArray[np.float32]:
     The spread is measured beside the uneven light, and values far outside it are bent down, so that neither light nor
     dust sets the scale.
     """
+    return bent(straight(grey))
+
+
+def straight(grey: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return a frame (ny, nx) with its median at 0 and its spread at 1, in proportion to its grey."""
     grey = np.asarray(grey, np.float32)
     low, high = np.quantile(grey - _light(grey), _TAILS)
     spread = max(float(high - low) / 4, 1e-6 * float(np.abs(grey).max()), 1e-30)
-    values = (grey - np.float32(np.median(grey))) / np.float32(spread)
+    return np.asarray((grey - np.float32(np.median(grey))) / np.float32(spread), np.float32)
+
+
+def bent(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bend down what is far outside the spread of the values (ny, nx)."""
     return np.asarray(_REACH * np.tanh(values / _REACH), np.float32)
 
 

@@ -29,6 +29,7 @@ SIZES = (4.0, 100.0)  # pixels across a skyrmion
 _MOSTLY = 40.0  # pixels: four of five frames have smaller ones, of which there are many
 _MOST_OF_FRAME = 0.5  # of the shorter side, across a skyrmion
 _QUIETEST = 25.0  # contrast over noise
+_NOISIER = 2.0  # a third of the frames has less than 1.5 times the least contrast: what is hard takes most examples
 _FORCE = 0.12  # share of frames of a force microscope
 _DEVICES = 0.35  # share of frames that show devices
 _QUIETEST_GROUND = 0.25  # of the film's noise that the ground beside it has, at least
@@ -73,7 +74,8 @@ def simulated_frame(
     if texture is not None:
         m, size = magnified(texture, rng, shape, size)
     if snr is None:
-        snr = float(np.exp(rng.uniform(np.log(np.clip(9 / size, 0.7, 2.2)), np.log(_QUIETEST))))
+        noisiest = float(np.clip(9 / size, 0.7, 2.2))
+        snr = noisiest * (_QUIETEST / noisiest) ** float(rng.random() ** _NOISIER)
     film = np.ones(shape, bool)
     if not clean and rng.random() < _DEVICES:
         film = devices(shape, rng)

@@ -83,15 +83,18 @@ def census(folder: Path | None = None) -> dict[str, dict[str, int]]:
     return {recipe: dict(of_recipe) for recipe, of_recipe in count.items()}
 
 
-def build_library(per_state: int, *, seed: int = 0, processes: int = 2) -> Iterator[Progress | Path]:
-    """Simulate until every state has so many confirmed textures; resumable."""
+def build_library(
+    per_state: int, *, seed: int = 0, processes: int = 2, only: State | None = None
+) -> Iterator[Progress | Path]:
+    """Simulate until every state, or one, has so many confirmed textures; resumable, the same whatever came before."""
     folder = library_folder(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = shares(per_state)
+    of_all = shares(per_state)
+    wanted = {recipe: of_all[recipe.name] for recipe in RECIPES if only in (None, recipe.state)}
     with multiprocessing.get_context("spawn").Pool(processes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         while True:
             have = {recipe: of_recipe["kept"] for recipe, of_recipe in census(folder).items()}
-            missing = {recipe: max(0, wanted[recipe.name] - have.get(recipe.name, 0)) for recipe in RECIPES}
+            missing = {recipe: max(0, count - have.get(recipe.name, 0)) for recipe, count in wanted.items()}
             total = sum(wanted.values())
             yield Progress(total - sum(missing.values()), total, "simulations")
             # never more batches than it takes if all is kept: so the same ones are made, however often it is stopped
@@ -171,9 +174,12 @@ def main() -> None:
     parser.add_argument("--per-state", type=int, default=900)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--only", type=State, choices=list(State), metavar="STATE", help="one state, as fm_skyrmions")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    for step in build_library(options.per_state, seed=options.seed, processes=options.processes):
+    for step in build_library(
+        options.per_state, seed=options.seed, processes=options.processes, only=options.only
+    ):
         log.info("%s", step)
     for name, counts in census(library_folder(options.seed)).items():
         log.info("%s: %s", name, counts)
