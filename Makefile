@@ -37,6 +37,7 @@ bench-estimator: $(READY)
 	@$(RUN) benchmarks/estimator.py
 	@$(RUN) benchmarks/estimator_paper.py
 	@$(RUN) benchmarks/estimator_skml.py
+	@$(RUN) benchmarks/estimator_bound.py
 
 bench-lorentz: $(READY)
 	@$(RUN) benchmarks/lorentz.py

@@ -24,6 +24,7 @@ SECTIONS = {  # the module that renders each, and the page that it stands on
     "networks": ("classifier_networks", "classifier.md"),
     "estimators": ("estimator", "estimate.md"),
     "paper": ("estimator_paper", "estimate.md"),
+    "bound": ("estimator_bound", "estimate.md"),
     "skml": ("estimator_skml", "estimate.md"),
     "lorentz": ("lorentz", "lorentz.md"),
     "segment": ("segment", "segment.md"),
