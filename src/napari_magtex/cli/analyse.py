@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -15,7 +15,7 @@ import typer
 
 from napari_magtex import __version__
 from napari_magtex.cli import tables
-from napari_magtex.cli.console import Outcome, Report, answer_each, fail, gather, leave, show, write_results
+from napari_magtex.cli.console import Outcome, Report, answer_each, gather, leave, show, write_results, written
 from napari_magtex.cli.options import (
     Cluster,
     ContrastOption,
@@ -303,12 +303,7 @@ def write_anchors(measured: Sequence[Anchors], path: Path) -> int:
     """Write a row for each region as CSV; return the exit code, 1 where it cannot be written."""
     from napari_magtex.results import write_csv
 
-    try:
-        write_csv(measured, path)
-    except OSError as error:
-        fail(path, MagtexError(f"cannot be written ({error.strerror})"))
-        return 1
-    return 0
+    return int(not written(path, partial(write_csv, measured)))
 
 
 def cut(picture: Picture, regions: Sequence[Region] | None) -> list[Picture]:

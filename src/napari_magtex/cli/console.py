@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -119,14 +120,22 @@ def write_results(results: Sequence[Result], code: int, json: Path | None, csv: 
     from napari_magtex.results import write_csv, write_json
 
     for path, write in ((json, write_json), (csv, write_csv)):
-        if path is None:
-            continue
-        try:
-            write(results, path)
-        except OSError as error:
-            fail(path, MagtexError(f"cannot be written ({error.strerror})"))
+        if path is not None and not written(path, partial(write, results)):
             code = code or 1
     return code
+
+
+def written(path: Path, write: Callable[[Path], None]) -> bool:
+    """Write a file; where it cannot be written, say so and return False."""
+    try:
+        write(path)
+    except MagtexError as error:
+        fail(path, error)
+    except OSError as error:
+        fail(path, MagtexError(f"cannot be written ({error.strerror})"))
+    else:
+        return True
+    return False
 
 
 def write_table(parts: Sequence[pd.DataFrame], columns: Sequence[str], path: Path) -> int:

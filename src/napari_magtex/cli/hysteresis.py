@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_magtex import __version__
-from napari_magtex.cli.console import one_input, progress_bar, show, wrote
+from napari_magtex.cli.console import leave, one_input, progress_bar, show, written, wrote
 from napari_magtex.cli.options import DeviceOption, Experiments, usable
 from napari_magtex.compute import Device, drain
-from napari_magtex.errors import MagtexError
 
 if TYPE_CHECKING:
     from napari_magtex.estimate.band import LoopBand
@@ -101,9 +100,6 @@ def _row(file: str, loop: Loop, band: LoopBand | None) -> list[str]:
 
 
 def _write(path: Path, write: Callable[[Path], None]) -> None:
-    with one_input(path):
-        try:
-            write(path)
-        except OSError as error:
-            raise MagtexError(f"cannot be written ({error.strerror})") from error
+    if not written(path, write):
+        leave(1)
     wrote(path)

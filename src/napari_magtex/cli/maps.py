@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_magtex.errors import MagtexError
+from napari_magtex.files import told_if_unwritable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class Folder:
         for picture, verdict in zip(pictures, verdicts, strict=True):
             looked = attention(picture, classifier, State(verdict.state))
             path = self._file(picture, "attention.png")
-            with _writing(path):
+            with told_if_unwritable(path):
                 imsave(path, looked, cmap="inferno", vmin=0, vmax=1)
 
     def write_maps(self, picture: Picture, maps: ParameterMaps) -> None:
@@ -65,7 +65,7 @@ class Folder:
         stem = self._file(picture, what)
         for name, one in zip(names, values, strict=True):
             path, about = stem.with_name(f"{stem.name}_{name}.tif"), json.dumps({"constant": name} | place)
-            with _writing(path):
+            with told_if_unwritable(path):
                 imwrite(path, one.astype("float32"), description=about, metadata=None)
 
     def _file(self, picture: Picture, what: str) -> Path:
@@ -79,12 +79,3 @@ class Folder:
         except OSError as error:
             raise MagtexError(f"the folder {self.path} cannot be made ({error.strerror})") from error
         return self.path / f"{name}{again}_{what}"
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Say which file the disk refuses."""
-    try:
-        yield
-    except OSError as error:
-        raise MagtexError(f"{path} cannot be written ({error.strerror})") from error

@@ -177,9 +177,7 @@ def main() -> None:
     parser.add_argument("--only", type=State, choices=list(State), metavar="STATE", help="one state, as fm_skyrmions")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    for step in build_library(
-        options.per_state, seed=options.seed, processes=options.processes, only=options.only
-    ):
+    for step in build_library(options.per_state, seed=options.seed, processes=options.processes, only=options.only):
         log.info("%s", step)
     for name, counts in census(library_folder(options.seed)).items():
         log.info("%s: %s", name, counts)
