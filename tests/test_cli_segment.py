@@ -96,6 +96,40 @@ def test_an_input_that_fails_has_no_row_and_leaves_the_others(folder, magtex):
     ]
 
 
+def test_of_a_series_the_frames_that_can_be_used_are_answered(folder, series, magtex):
+    frames = tifffile.imread(folder / "series.tif")
+    frames[[0, 3]] = 7  # of the first the size is not known yet
+    tifffile.imwrite(folder / "series.tif", frames)
+    code, _, err = magtex("segment", "--method", "threshold", "series.tif", "many.png", "--out", "found", "--tracks")
+    assert code == 1
+    why = "every pixel of the picture is the same: it shows nothing to analyse"
+    assert err == f"series.tif: frame 0: {why}; frame 3: {why}\n"
+    labels = tifffile.imread(folder / "found" / "series_labels.tif")
+    assert [bool(page.any()) for page in labels] == [n not in (0, 3) for n in range(TIMES)]
+    table = pd.read_csv(folder / "found" / "skyrmions.csv")
+    used = [n for n in range(TIMES) if n not in (0, 3)]
+    assert sorted(set(table[table.file == "series.tif"].frame)) == used
+    tracks = pd.read_csv(folder / "found" / "tracks.csv")  # one frame may be missed, and takes its time
+    tracks = tracks[tracks.file == "series.tif"]
+    assert tracks.groupby("track")["frame"].agg(list).tolist() == [used] * series
+
+
+def test_a_series_of_which_no_frame_can_be_used_fails(folder, magtex):
+    tifffile.imwrite(folder / "dark.tif", np.zeros((5, 40, 40), np.uint8))
+    code, _, err = magtex("segment", "--method", "threshold", "dark.tif", "--out", "found")
+    assert code == 1
+    assert err == "dark.tif: every pixel of the picture is the same: it shows nothing to analyse\n"
+    assert not (folder / "found" / "dark_labels.tif").exists()
+
+
+def test_a_region_that_no_frame_of_a_series_has_fails_it(folder, series, magtex):
+    code, _, err = magtex("segment", "--method", "threshold", "series.tif", "--roi", "0,0,900,900", "--out", "found")
+    assert code == 1
+    assert err.startswith("series.tif: frame 0: ")
+    assert err.endswith(f"; and {TIMES - 3} more\n")
+    assert not (folder / "found" / "series_labels.tif").exists()
+
+
 def test_nothing_answered_still_leaves_a_table_with_its_head(folder, magtex):
     code, _, _ = magtex("segment", "--method", "threshold", "constant.png", "--out", "found")
     assert code == 1

@@ -1,5 +1,7 @@
 """What can go wrong, in words for the user: what happened, with the numbers, and the way out."""
 
+from collections.abc import Sequence
+
 
 class MagtexError(Exception):
     """Base of every error that a user may meet; its message is shown as it stands, without a traceback."""
@@ -31,3 +33,9 @@ class BadExperiment(MagtexError):
 
 class ModelUnavailable(MagtexError):
     """Weights or their card are missing, damaged, or made for something else."""
+
+
+def in_brief(refused: Sequence[str]) -> str:
+    """Say in a line why frames could not be used: of the first three, and how many more there are."""
+    more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
+    return "; ".join(refused[:3]) + more

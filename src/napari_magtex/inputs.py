@@ -39,7 +39,13 @@ class _Inputs(Sequence[Input]):
 
     def __init__(self, make: Callable[[int], Input], count: int) -> None:
         self._make, self._count = make, count
-        self._first = make(0) if count else None
+        self._first: Input | None = None
+        try:
+            self._first = make(0) if count else None
+        except (UnusablePicture, Unsuitable):
+            if count == 1:
+                raise
+            make(1)  # what ails both of them ails the file
 
     def __len__(self) -> int:
         return self._count
@@ -48,7 +54,7 @@ class _Inputs(Sequence[Input]):
         number = range(self._count)[index]
         if isinstance(number, range):
             return [self[i] for i in number]
-        return self._make(number) if number else self._first
+        return self._make(number) if number or self._first is None else self._first
 
 
 def open_inputs(
@@ -84,8 +90,8 @@ def open_inputs(
     UnreadableFile
         The file is missing, empty, damaged, or of a kind that we do not read.
     UnusablePicture, Unsuitable
-        It holds nothing to analyse. Of a stack only the first input is looked at here: another one that cannot be used
-        raises when it is asked for.
+        It holds nothing to analyse. Of a stack only the first two inputs are looked at here: another one, or one of
+        the two, that cannot be used raises when it is asked for.
     """
     name = str(path)
     path = checked_file(path)

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from napari_magtex.compute import Progress, drain
 from napari_magtex.errors import MagtexError
 from napari_magtex.segment.measure import COLUMNS, measure
-from napari_magtex.segment.saving import writing_rows
+from napari_magtex.segment.saving import label_image, writing_rows
 
 
 @pytest.fixture
@@ -35,6 +36,16 @@ def test_who_cancels_keeps_the_old_file(parts, tmp_path):
     work.close()
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
     assert (tmp_path / "rows.csv").read_text() == "old"
+
+
+def test_pages_without_labels_are_as_large_as_the_others(discs, tmp_path):
+    labels = discs((80, 100), [(20, 30, 6)])
+    with label_image(tmp_path / "labels.tif") as write:
+        for page in (None, None, labels, None, labels):
+            write(page)
+    pages = tifffile.imread(tmp_path / "labels.tif")
+    assert pages.shape == (5, 80, 100)
+    assert [bool(page.any()) for page in pages] == [False, False, True, False, True]
 
 
 def test_where_it_cannot_be_written_is_told(parts, tmp_path):

@@ -27,6 +27,7 @@ class Stack:
 
     provenance: Provenance | None = None
     positions: list[pd.DataFrame] = field(default_factory=list)
+    frames: int = 0
     pixel_sizes: set[tuple[float, float] | None] = field(default_factory=set)
     snapshots: bool = False
 
@@ -43,8 +44,13 @@ class Stack:
                 about["rois"] = [list(one.roi or ()) for one in provenances]
             self.provenance = replace(first, roi=first.roi if len(provenances) == 1 else None, settings=about)
             self.snapshots = first.contrast is Contrast.SPIN
-        self.positions.append(positions_of(frame.labels, len(self.positions), frame.rim))
+        self.positions.append(positions_of(frame.labels, self.frames, frame.rim))
         self.pixel_sizes.add(pixel_size)
+        self.frames += 1
+
+    def skip(self) -> None:
+        """Pass over a frame that could not be segmented; its time passes all the same."""
+        self.frames += 1
 
     def follow(self, wanted: Followed, report: Report) -> tuple[Tracks, Motion]:
         """Follow the skyrmions, and measure how they move.
@@ -65,8 +71,8 @@ class Stack:
             raise Unsuitable("its frames differ in pixel size: they are no series that skyrmions can be followed in")
         assert self.provenance is not None
         positions = pd.concat(self.positions, ignore_index=True)
-        (size,), frames = self.pixel_sizes, len(self.positions)
-        following = follow(positions, self.provenance, frames=frames, pixel_size=size, settings=wanted.following)
+        (size,) = self.pixel_sizes
+        following = follow(positions, self.provenance, frames=self.frames, pixel_size=size, settings=wanted.following)
         tracks = drain(following, report)
         exposure = wanted.exposure if wanted.exposure is not None else 0.0 if self.snapshots else 1.0
         return tracks, drain(motion_of(tracks, replace(wanted.moving, exposure=exposure)), report)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_magtex.compute import Progress
-from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture
+from napari_magtex.errors import MagtexError, Unsuitable, UnusablePicture, in_brief
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.states.definitions import State
 from napari_magtex.widgets.choices import DEVICES, Choice
@@ -22,7 +22,6 @@ from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
 from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import (
     frame_number,
-    in_brief,
     part_of,
     picture_of,
     shown_frame,

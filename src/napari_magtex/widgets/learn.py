@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QLabel, QPushButton
 
 from napari_magtex.classify.corrections import Correction, Corrections
 from napari_magtex.compute import Progress
-from napari_magtex.errors import MagtexError, UnusablePicture
+from napari_magtex.errors import MagtexError, UnusablePicture, in_brief
 from napari_magtex.picture import Contrast, Picture
 from napari_magtex.states.definitions import State
 from napari_magtex.widgets.choices import DEVICES, Choice
@@ -24,7 +24,7 @@ from napari_magtex.widgets.kept import heading, selected_rows, where
 from napari_magtex.widgets.layers import in_world
 from napari_magtex.widgets.learning import LearningDock
 from napari_magtex.widgets.networks import NetworkChoice
-from napari_magtex.widgets.pictures import frame_index, in_brief, source_name
+from napari_magtex.widgets.pictures import frame_index, source_name
 from napari_magtex.widgets.tables import EstimateTable, table_view
 from napari_magtex.widgets.worker import tell
 

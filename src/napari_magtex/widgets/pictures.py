@@ -234,9 +234,3 @@ def _data(image: Image) -> Any:
 def _own_copy(frame: Any) -> NDArray[Any]:
     """Read a lazy frame, and copy one in memory: a picture is frozen, the layer's own array must not become so."""
     return np.array(frame)
-
-
-def in_brief(refused: Sequence[str]) -> str:
-    """Say in a line why frames could not be used: of the first three, and how many more there are."""
-    more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
-    return "; ".join(refused[:3]) + more

@@ -12,11 +12,11 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_magtex.compute import Progress
-from napari_magtex.errors import MagtexError, UnusablePicture
+from napari_magtex.errors import MagtexError, UnusablePicture, in_brief
 from napari_magtex.picture import Picture, Region
 from napari_magtex.texture import Lattice, SpinTexture
 from napari_magtex.widgets.layers import pixel_size_of
-from napari_magtex.widgets.pictures import as_analysed, in_brief, picture_of, spins_shown
+from napari_magtex.widgets.pictures import as_analysed, picture_of, spins_shown
 
 if TYPE_CHECKING:
     from napari_magtex.segment.counted import Counted, CountedFrame

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QSpinBox, QWidget
 
 from napari_magtex.compute import Progress
-from napari_magtex.errors import MagtexError, UncalibratedPicture, UnusablePicture
+from napari_magtex.errors import MagtexError, UncalibratedPicture, UnusablePicture, in_brief
 from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.classify import NAMES, View
@@ -25,7 +25,6 @@ from napari_magtex.widgets.pictures import (
     as_analysed,
     frame_count,
     frame_number,
-    in_brief,
     part_of,
     shown_frame,
     stack_shape,
