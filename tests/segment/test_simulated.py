@@ -95,6 +95,11 @@ def test_domains_leave_the_film_more_than_half_of_most_frames():
     assert max(shares) > 0.25
 
 
+def test_some_frames_hold_a_few_skyrmions_alone():
+    counts = [label(arranged(np.random.default_rng(seed), (192, 192), 14.0) > 0)[1] for seed in range(150)]
+    assert 0.05 < np.mean([0 < count <= 8 for count in counts]) < 0.3
+
+
 def test_normalising_a_negative_gives_the_negative(frames):
     grey = frames[3].grey
     assert np.allclose(normalised(-grey), -normalised(grey), atol=1e-5)

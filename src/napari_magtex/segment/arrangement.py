@@ -19,6 +19,8 @@ _TRIES = 4
 _FARTHEST = 4.0  # diameters: beyond it depth is not told, the film is uniform there
 _GRID = 5.0  # places across a skyrmion that its depth is worked out at; between them it is straight
 _TOUCHING = 0.4  # share of frames whose skyrmions may
+_GAPS = (0.0, 0.05, 0.4, 0.9, 0.99)  # of a lattice's places, at most; where a few are left they must not pass for dust
+_GAPS_SHARES = (0.3, 0.25, 0.15, 0.15, 0.15)
 _STEP = 0.3  # radii between the points of a worm's middle line
 
 
@@ -52,7 +54,7 @@ def _painted(rng: np.random.Generator, shape: tuple[int, int], size: float) -> D
     """Skyrmions on a lattice: from perfect to scattered at random, from dense to a few, some drawn out to worms."""
     spacing = size * (1.12 + rng.gamma(1.2, 0.5))
     disorder = float(rng.choice([0.03, 0.1, 0.25, 0.5])) * rng.uniform(0.5, 1)
-    kept = 1 - float(rng.choice([0.0, 0.05, 0.4, 0.9], p=[0.35, 0.3, 0.2, 0.15])) * rng.uniform(0.7, 1)
+    kept = 1 - float(rng.choice(_GAPS, p=_GAPS_SHARES)) * rng.uniform(0.7, 1)
     centres = _lattice(rng, shape, spacing, disorder)
     centres = centres[rng.random(len(centres)) < kept]
     if len(centres) == 0:

@@ -33,6 +33,7 @@ _NOISIER = 2.0  # a third of the frames has less than 1.5 times the least contra
 _FORCE = 0.12  # share of frames of a force microscope
 _DEVICES = 0.35  # share of frames that show devices
 _QUIETEST_GROUND = 0.25  # of the film's noise that the ground beside it has, at least
+_DUSTY = 0.45  # share of frames with dust
 _VISIBLE = 0.35  # of the skyrmions' contrast: dust that changes the grey by less is no defect
 
 
@@ -92,7 +93,7 @@ def simulated_frame(
         seen = _beside(rng, seen, film)
     dirt = np.zeros(shape, np.float32)
     if not clean:
-        for _ in range(int(rng.integers(0, 12)) if rng.random() < 0.6 else 0):
+        for _ in range(int(rng.integers(0, 12)) if rng.random() < _DUSTY else 0):
             speck(dirt, 0.6, rng)
     kinds[gaussian_filter(np.abs(dirt), 1.0) > _VISIBLE] = Kind.DEFECT
     grey = seen + dirt
