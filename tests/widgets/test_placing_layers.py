@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_magtex.widgets.layers import flat, pixel_size_of, placed_on, to_pixels, units_disagree
+from napari_magtex.widgets.layers import flat, label_colours, pixel_size_of, placed_on, to_pixels, units_disagree
 
 
 def tangled(ndim: int, **more: object) -> Image:
@@ -92,3 +92,10 @@ def test_pixel_beside_nm_goes_by_bare_numbers_as_napari_draws_it() -> None:
     fine = Image(np.zeros((20, 30)), scale=(2, 2), units=("nm", "nm"))
     np.testing.assert_allclose(to_pixels(np.array([[4.0, 8.0]]), bare, fine, None), [[2, 4]])
     assert units_disagree([bare, fine])
+
+
+def test_labels_have_colours_of_their_own_or_none():
+    colours = label_colours({2: "#ff0000", 3: "#0000ff80"}).map(np.array([[0, 1, 2], [3, 4, 99]], np.uint8))
+    assert colours[..., 3].round(2).tolist() == [[0, 0, 1], [0.5, 0, 0]]
+    assert colours[0, 2, :3].tolist() == [1, 0, 0]
+    assert colours[1, 0, :3].tolist() == [0, 0, 1]

@@ -81,11 +81,11 @@ def test_each_state_has_its_own_colour_for_good(dock_in, qtbot, frame) -> None:
     dock = dock_in()
     dock.viewer.add_image(frame, name="frame")
     run(dock, qtbot)
-    colours = dock.labels.colormap.color_dict
+    colours = dock.labels.colormap.map(np.arange(14, dtype=np.uint8))
     assert len({tuple(colours[number]) for number in range(1, 12)}) == 11
     red = tuple(int(STATE_COLOURS[State.FM_SKYRMIONS][i : i + 2], 16) / 255 for i in (1, 3, 5))
     np.testing.assert_allclose(colours[7][:3], red, atol=1e-6)
-    assert colours[None][3] == 0
+    assert (colours[[0, 12, 13]] == 0).all()
 
 
 def test_the_window_can_be_told_in_pixels_or_nm(dock_in, qtbot, frame) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_magtex.errors import MagtexError
 from napari_magtex.widgets.choices import RESULT_KEY, SOURCE_KEY
+from napari_magtex.widgets.layers import label_colours
 from napari_magtex.widgets.worker import Runner, is_open
 
 if TYPE_CHECKING:
@@ -91,14 +91,13 @@ class Preview(QWidget):
             return
         name = f"preview: {image.name}"
         held = {RESULT_KEY: name, SOURCE_KEY: image.unique_id}
-        colours = DirectLabelColormap(color_dict={None: "transparent", 1: _MASKED})
         self._layers = [
             Image(pixels, name=name, metadata=held, **placement, **looks),
             Labels(
                 mask.astype(np.uint8),
                 name=f"left out: {image.name}",
                 metadata=held,
-                colormap=colours,
+                colormap=label_colours({1: _MASKED}),
                 opacity=0.4,
                 **placement,
             ),

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pint
     from napari.layers import Layer
+    from napari.utils.colormaps import CyclicLabelColormap
     from napari.viewer import Viewer
 
 Units = tuple["pint.Unit", ...]
+_MOST_LABELS = 100  # that have a colour of their own or none; those beyond begin again
 
 
 def placed_on(layer: Layer, *, origin: Sequence[float] = (), step: Sequence[float] = ()) -> dict[str, Any]:
@@ -143,6 +145,20 @@ def centre_on(viewer: Viewer, layer: Layer, point: Sequence[float]) -> None:
     world = np.array(viewer.dims.point, dtype=np.float64)
     world[-layer.ndim :] = in_world(point, layer, viewer.dims.units)
     viewer.scene.camera.center = tuple(world[list(viewer.dims.displayed)])
+
+
+def label_colours(colours: Mapping[int, str]) -> CyclicLabelColormap:
+    """Return what shows some labels in colours of their own, and the others not at all.
+
+    napari's DirectLabelColormap would do too, but compiles for seconds in the GUI thread before it shows anything.
+    """
+    from napari.utils.colormaps import CyclicLabelColormap
+    from napari.utils.colormaps.standardize_color import transform_color
+
+    of_label = np.zeros((_MOST_LABELS + 1, 4), np.float32)
+    for label, colour in colours.items():
+        of_label[label] = transform_color(colour)[0]
+    return CyclicLabelColormap(colors=of_label)
 
 
 def units_disagree(layers: Sequence[Layer]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from napari.layers import Labels, Points
-from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
+from napari.utils.colormaps import ensure_colormap
 from numpy.typing import NDArray
 
 from napari_magtex.contributions import METADATA_KEY
@@ -17,7 +17,7 @@ from napari_magtex.errors import Unsuitable
 from napari_magtex.picture import Contrast
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.widgets.choices import RESULT_KEY
-from napari_magtex.widgets.layers import pixel_size_of, placed_on
+from napari_magtex.widgets.layers import label_colours, pixel_size_of, placed_on
 from napari_magtex.widgets.pictures import contrast_of, frame_index, frame_shape, source_name, stack_shape
 from napari_magtex.widgets.segmenting import Drawn, Found, Job, Recounted, looked_at
 
@@ -33,7 +33,7 @@ FOUND_KEY = "magtex found"  # in the metadata: the checksum of what was found in
 RIM_KEY = "magtex rim"  # likewise: where skyrmions are cut
 ORDER_COLOURS = "viridis"  # of |psi_6| from 0 to 1
 CHOSEN, HOLLOW, RIM = "#ff3df2", "#ffffff", "#101010"
-REST_COLOURS = {Kind.DEFECT: "#ff9f1c", Kind.OUTSIDE: "#4d7fb8"}
+REST_COLOURS: dict[int, str] = {Kind.DEFECT: "#ff9f1c", Kind.OUTSIDE: "#4d7fb8"}
 _SHARE = 0.35  # of a skyrmion's diameter that the mark at its centre has
 _LEAST = 2.0  # pixels that it has at least
 _MOST = int(np.iinfo(np.uint16).max)
@@ -146,13 +146,11 @@ class Overlay:
                     layer.refresh()
 
     def _add_rest(self) -> Labels:
-        colours: dict[int | None, str] = {None: "transparent"}
-        colours |= {int(kind): colour for kind, colour in REST_COLOURS.items()}
         layer: Labels = self._add(
             Labels(
                 np.zeros(self.shape, np.uint8),
                 name=self._names["rest"],
-                colormap=DirectLabelColormap(color_dict=colours),
+                colormap=label_colours(REST_COLOURS),
                 opacity=0.4,
                 features={"index": [0, *map(int, REST_COLOURS)], "shows": ["film", "dust", "outside of the film"]},
                 metadata={FOUND_KEY: {}},

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QSpinBox, QWidget
 
@@ -19,7 +18,7 @@ from napari_magtex.picture import Contrast, Picture, Region
 from napari_magtex.widgets.choices import DEVICES, Choice
 from napari_magtex.widgets.classify import NAMES, View
 from napari_magtex.widgets.dock import Dock, row_of, wrapped_label
-from napari_magtex.widgets.layers import pixel_size_of
+from napari_magtex.widgets.layers import label_colours, pixel_size_of
 from napari_magtex.widgets.networks import NetworkChoice
 from napari_magtex.widgets.pictures import (
     as_analysed,
@@ -212,7 +211,7 @@ class StateMapDock(Dock):
             Labels(
                 np.zeros(((1,) * len(stack) if alone else stack) + data.shape[len(stack) : len(stack) + 2], np.uint8),
                 name=f"states: {view.image.name}",
-                colormap=_label_colours(),
+                colormap=label_colours(_state_colours()),
                 opacity=0.5,
                 **part_of(view.image, view.frame if alone else 0, origin=(0, 0)),
             ),
@@ -267,11 +266,11 @@ def _remark(area: Area) -> str:
     return "<br>".join(lines)
 
 
-def _label_colours() -> DirectLabelColormap:
+def _state_colours() -> dict[int, str]:
     from napari_magtex.classify.state_map import DECLINED, LABELS, NO_CONTRAST
 
-    colours: dict[int | None, Any] = {None: "transparent", DECLINED: DECLINED_COLOUR, NO_CONTRAST: NO_CONTRAST_COLOUR}
-    return DirectLabelColormap(color_dict=colours | {LABELS[state]: colour for state, colour in STATE_COLOURS.items()})
+    of_states = {LABELS[state]: colour for state, colour in STATE_COLOURS.items()}
+    return {DECLINED: DECLINED_COLOUR, NO_CONTRAST: NO_CONTRAST_COLOUR} | of_states
 
 
 def _maps(
