@@ -29,8 +29,7 @@ def main() -> None:
     of_folds = figures["methods"]["network"]
     weak = {name: round(one["mcc"], 3) for name, one in of_folds["samples"].items() if one["mcc"] < WEAK}
     test = {
-        "how": "five networks of the same recipe that learned about half as long, "
-        "each judged on the samples it did not see",
+        "how": "five networks of the same recipe, but for its length, each judged on the samples it did not see",
         "samples": figures["samples"],
         "frames": figures["frames"],
         **{name: of_folds[name] for name in KEPT},

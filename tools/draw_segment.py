@@ -6,13 +6,10 @@ found, and how many were drawn.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 from napari import Viewer
-from PIL import Image
 from qtpy.QtCore import Qt
+from window import WINDOW, draw_window
 
 from napari_magtex.segment.kinds import Kind
 from napari_magtex.segment.simulated import simulated_frame
@@ -20,10 +17,8 @@ from napari_magtex.segment.splitting import separate
 from napari_magtex.widgets.demo import press, say, wait_until
 from napari_magtex.widgets.segment import SegmentDock
 
-ROOT = Path(__file__).parents[1]
 SEED, SHAPE, SIZE, SNR = 21, (420, 420), 22.0, 2.5
 PIXEL = 60.0  # nm
-WINDOW, WIDTH, COLOURS = (1330, 990), 1130, 256  # of the window and of the picture, in pixels
 
 
 def main() -> None:
@@ -44,12 +39,7 @@ def main() -> None:
     viewer.canvas.overlays.scale_bar.visible = True
     viewer.reset_view()
     wait_until(lambda: False, seconds=2)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "window.png"
-        viewer.window.screenshot(str(path), canvas_only=False, flash=False)
-        seen = Image.open(path).convert("RGB")
-    seen = seen.resize((WIDTH, round(WIDTH * seen.height / seen.width)), Image.Resampling.LANCZOS)
-    seen.quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(ROOT / "docs" / "segment.png", optimize=True)
+    draw_window(viewer, "segment")
     there = separate(drawn.kinds == Kind.SKYRMION).max()
     say(f"{sum(len(one.rows) for one in dock.results())} skyrmions found, {there} drawn")
     viewer.close()
