@@ -3,9 +3,10 @@
     python benchmarks/estimator.py [spin] [lorentz] [wheel] [--only TABLE ...] [--estimator FILE] [--json FILE]
 
 Tables: ``held-out`` (the test split of an estimator's own experiment, whole and in regions), ``window`` (test A: the
-125 sets of A 4-12 pJ/m, D 0.8-2.4 mJ/m^2, Ms 0.2-0.6 MA/m with a new seed; test B: the 64 midpoints), ``sizes``
-(FeGe's own constants, 128 x 128 to 1024 x 1024 cells), and ``paths`` (the midpoints again, but annealed, brought along
-fields, or begun otherwise). What 125 films alone teach is measured by estimator_paper.py.
+125 sets of A 4-12 pJ/m, D 0.8-2.4 mJ/m^2, Ms 0.2-0.6 MA/m with a new seed; test B: the 64 midpoints), ``sizes`` (FeGe's
+own constants, 128 x 128 to 1024 x 1024 cells), ``fields`` (the same in other fields, which are told, at 265 K with the
+temperature), and ``paths`` (the midpoints again, but annealed, brought along fields, or begun otherwise). What 125
+films alone teach is measured by estimator_paper.py.
 Films stay in the cache; pictures have eight bits, Lorentz frames 200 electrons a pixel.
 """
 
@@ -42,6 +43,7 @@ GRID = {
 MIDPOINTS = {key: [(a + b) / 2 for a, b in pairwise(values)] for key, values in GRID.items()}
 FEGE = {"A_pJ_per_m": 8.78, "D_mJ_per_m2": 1.58, "Ms_MA_per_m": 0.384}
 SIZES = {(128, 128): 8, (128, 256): 4, (256, 256): 4, (512, 512): 2, (1024, 1024): 1}  # and how many seeds
+FIELDS = (0.16, 0.2, 0.24)  # tesla
 HOT = 265.0
 PATHS: dict[str, Tables] = {
     "annealed at 300 K": {"anneal_K": 300.0},
@@ -112,6 +114,20 @@ def sizes(estimator: Estimator) -> Iterator[Figures]:
             yield _row(f"{shape[1]} x {shape[0]} cells, {T:g} K", estimator, _together(each))
 
 
+def fields(estimator: Estimator) -> Iterator[Figures]:
+    """FeGe in other fields than that of the training."""
+    for T in (0.0, HOT):
+        for field_T in FIELDS:
+            told = estimator.in_field_of({"field_T": field_T})
+            conditions = {"field_T": [0.0, 0.0, field_T], "temperature_K": T}
+            begun = ({"seed": 31 + n} for n in range(SIZES[128, 128]))
+            experiments = (
+                experiment_of(estimator.experiment, FEGE, T, conditions=conditions, start=one) for one in begun
+            )
+            each = [films_seen(experiment, told) for experiment in experiments]
+            yield _row(f"{field_T:g} T, {T:g} K", told, _together(each), known={"T": T})
+
+
 def paths(estimator: Estimator) -> Iterator[Figures]:
     """States that were come to by another way than those of the training."""
     for what, start in PATHS.items():
@@ -124,6 +140,7 @@ TABLES: dict[str, Callable[[Estimator], Iterator[Figures]]] = {
     "held-out": held_out,
     "window": window,
     "sizes": sizes,
+    "fields": fields,
     "paths": paths,
 }
 

@@ -169,6 +169,7 @@ def test_other_conditions_are_not_applicable(m, lorentz):
         {"field_T": (0, 0, 0.5)},
         {"field_T": np.float64(0.5)},
         {"field_mT": 100},
+        {"field_mT": 190},
         {"temperature_K": 100},
     ):
         answer = drain(estimate(replace(frame, meta=meta), ready)).estimate
@@ -176,7 +177,7 @@ def test_other_conditions_are_not_applicable(m, lorentz):
         (doubt,) = answer.provenance.settings["doubts"]
         assert "trained at" in doubt
         assert "np." not in doubt
-    for meta in ({"defocus_um": 195.0}, {"voltage_kV": 205.0}, {"field_mT": 190.0}, {"temperature_K": 4.0}):
+    for meta in ({"defocus_um": 195.0}, {"voltage_kV": 205.0}, {"field_mT": 182.0}, {"temperature_K": 4.0}):
         assert drain(estimate(replace(frame, meta=meta), ready)).estimate.applicable
     same = {"defocus_um": 254.76, "voltage_kV": 300.0}  # the same wavelength x defocus, so the same frame
     assert drain(estimate(replace(frame, meta=same), ready)).estimate.applicable

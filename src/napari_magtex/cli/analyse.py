@@ -204,7 +204,7 @@ def estimate(
     contrast: ContrastOption = Seen.AUTO,
     field: Annotated[
         Numbers | None,
-        typer.Option(parser=tesla, metavar="X,Y,Z", help="Field on a vector file in tesla. Default: the estimator's."),
+        typer.Option(parser=tesla, metavar="X,Y,Z", help="Applied field in tesla. Default: the estimator's."),
     ] = None,
     known: Known = None,
     device: DeviceOption = Device.AUTO,
@@ -231,6 +231,7 @@ def estimate(
     from napari_magtex.classify.predict import classify as verdicts_of
     from napari_magtex.cli.maps import Folder
     from napari_magtex.estimate.anchors import anchors as anchors_of
+    from napari_magtex.estimate.conditions import field_of
     from napari_magtex.estimate.estimator import default_estimator
     from napari_magtex.estimate.predict import Estimator
     from napari_magtex.estimate.predict import estimate as estimate_windows
@@ -255,7 +256,9 @@ def estimate(
         size = None if pixel_size is None else pixel_size * 1e-9
         for found in open_inputs(path, contrast=contrast.contrast, pixel_size=size):
             picture = with_contrast(found.picture, report)
-            used = load(estimator or default_estimator(picture.contrast))
+            if field is not None:  # the network was trained in one, and says so where it is another
+                picture = replace(picture, meta={**picture.meta, "field_T": field})
+            used = load(estimator or default_estimator(picture.contrast)).in_field_of(picture.meta)
             for part in cut(picture, roi):
                 estimation = drain(estimate_windows(part, used, known=dict(known or [])), report)
                 rows.append(estimation.estimate)
@@ -267,7 +270,8 @@ def estimate(
             if found.texture is not None:
                 name, frame = picture.name, picture.frame
                 try:
-                    rows.append(torque_balance(found.texture, used.experiment, field, name=name, frame=frame))
+                    there = field_of(picture.meta)
+                    rows.append(torque_balance(found.texture, used.experiment, there, name=name, frame=frame))
                 except Unsuitable as error:  # the network's answer stands all the same
                     notes.append(f"note on {path}: no torque balance: {error}")
         measured.extend(found_here)

@@ -17,6 +17,7 @@ from napari_magtex.errors import BadExperiment, ModelUnavailable, Unsuitable
 from napari_magtex.estimate.answer import Answer, mesh_of
 from napari_magtex.estimate.calibration import Familiar, Intervals
 from napari_magtex.estimate.channels import CHANNELS, Channels
+from napari_magtex.estimate.conditions import field_ratio
 from napari_magtex.estimate.equilibrium import Misses
 from napari_magtex.estimate.experiment import Experiment
 from napari_magtex.estimate.network import Together, WindowNetwork, Windows, build
@@ -103,6 +104,17 @@ class Estimator:
             raise ModelUnavailable(f"{name} does not hold a whole estimator ({error}): train it again") from error
         network.eval().to(torch_device(device))
         return cls(card["name"], network, experiment, intervals, familiar, card, guesswork, misses)
+
+    def in_field_of(self, meta: Mapping[str, Any]) -> Estimator:
+        """Return an estimator for the field that a picture's metadata tell, by `Experiment.scaled`.
+
+        It is this one where they tell none, one that points otherwise, or where pictures show Ms, as electrons do.
+        """
+        ratio = 1.0 if self.contrast is Contrast.LORENTZ else field_ratio(meta, self.experiment)
+        if ratio == 1:
+            return self
+        misses = self.misses and replace(self.misses, hot=self.misses.hot / ratio**2)  # it is per kT
+        return replace(self, experiment=self.experiment.scaled(ratio), misses=misses)
 
     def save(self, path: Path) -> None:
         """Write the weights and the card, as `load` reads them."""

@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy.constants import mu_0
 
 from napari_magtex.errors import BadExperiment
@@ -130,6 +131,26 @@ class Experiment:
         """Return it at one temperature."""
         parameters = {name: p for name, p in self.parameters.items() if name != "T"}
         return replace(self, parameters=parameters, conditions=replace(self.conditions, temperature_K=temperature_K))
+
+    def scaled(self, factor: float) -> Experiment:
+        """Return what shows the same textures in fields so many times as strong.
+
+        With Ms, too, so many times as large, and A, D, Ku and kT by the square of it, every energy is larger by that
+        square: films of the same size in cells have the same states, at rest and in heat.
+        """
+        square = factor**2
+        powers = {name: factor if name == "Ms" else square for name in PARAMETERS}
+        field_T = tuple(factor * b for b in self.conditions.field_T)
+        path = tuple(factor * np.asarray(b, dtype=float) for b in self.start.field_path_T)
+        return replace(
+            self,
+            parameters={name: p.times(powers[name]) for name, p in self.parameters.items()},
+            conditions=Conditions(field_T, square * self.conditions.temperature_K),
+            film=replace(self.film, Ku=square * self.film.Ku),
+            start=replace(
+                self.start, field_path_T=tuple(b.tolist() for b in path), anneal_K=square * self.start.anneal_K
+            ),
+        )
 
     def hash(self) -> str:
         """Return a short hash of everything, which names a folder of the cache."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -83,6 +83,10 @@ class Parameter:
     def from_unit(self, fraction: Value) -> Value:
         """Map 0..1 to the range."""
         return self.low + fraction * (self.high - self.low)
+
+    def times(self, factor: float) -> Parameter:
+        """Return it with all values so many times as large."""
+        return replace(self, values=tuple(factor * value for value in self.values))
 
     @classmethod
     def parse(cls, given: Any, constant: Constant) -> Parameter:

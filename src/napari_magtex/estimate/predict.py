@@ -71,6 +71,7 @@ def estimate(
     BadRegion
         No window of 32 cells fits into the region.
     """
+    estimator = estimator.in_field_of(picture.meta)
     experiment = estimator.experiment
     known = known or {}
     given = _given(_noted(picture, experiment) | dict(known), experiment)

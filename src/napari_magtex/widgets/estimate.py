@@ -358,6 +358,7 @@ def _estimates(
     What one area or method refuses does not lose the others, and is told at the end.
     """
     from napari_magtex.estimate.anchors import anchors
+    from napari_magtex.estimate.conditions import field_of
     from napari_magtex.estimate.estimator import default_estimator
     from napari_magtex.estimate.predict import Estimator, estimate
     from napari_magtex.estimate.torque_balance import torque_balance
@@ -377,11 +378,12 @@ def _estimates(
             if contrast is Contrast.PHASE:
                 yield Measured(area, anchors(picture, estimator.experiment))
                 continue
-            for step in estimate(picture, estimator, known=known):
+            used = estimator.in_field_of(picture.meta)
+            for step in estimate(picture, used, known=known):
                 if isinstance(step, Progress):
                     yield Progress(done * step.total + step.done, count * step.total, step.what)
                 else:
-                    yield Row(area, step.estimate, estimator, step.maps, anchors(picture, estimator.experiment))
+                    yield Row(area, step.estimate, used, step.maps, anchors(picture, used.experiment))
         except MagtexError as error:
             refused.append(f"{area.label.lstrip(', ')}: {error}".lstrip(": "))
     texture = texture_of(areas[0].image)
@@ -392,7 +394,7 @@ def _estimates(
             texture = replace(texture, cell=(min(dy, dx), dy, dx), meta={**texture.meta, "thickness_known": False})
         try:
             name, frame = source_name(areas[0].image), frame_number(areas[0].image, 0)
-            balance = torque_balance(texture, estimator.experiment, name=name, frame=frame)
+            balance = torque_balance(texture, estimator.experiment, field_of(texture.meta), name=name, frame=frame)
             yield Row(areas[0], balance, estimator)
         except MagtexError as error:
             refused.append(f"torque balance: {error}")
