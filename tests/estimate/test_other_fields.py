@@ -49,6 +49,7 @@ def test_a_picture_that_tells_its_field_is_told_in_it(shipped, film):
     there = replace(picture, meta={"field_T": 0.24, "temperature_K": 0.0})
     found = drain(estimate(there, shipped)).estimate
     assert found.applicable
+    assert found.provenance.settings["field_T"] == pytest.approx([0, 0, 0.24])
     assert {"A", "D", "Ms"} <= set(found.determined)
     assert all(abs(error) < 0.03 for error in errors_in(found).values())
     assert all(FEGE[name] in getattr(found, name) for name in FEGE)

@@ -283,6 +283,18 @@ def test_what_is_known_goes_to_the_estimator_in_si_units(dock_in, qtbot, frame) 
     assert dock.known.values == {"T": 265}
 
 
+def test_a_field_that_is_told_goes_before_the_picture(dock_in, qtbot, frame) -> None:
+    dock = dock_in()
+    dock.viewer.add_image(frame, scale=(4, 4), units=("nm", "nm"), name="film", metadata={"field_T": 0.18})
+    dock.known.temperature.setValue(-1)
+    assert dock.known.conditions == {}
+    dock.known.field.setValue(240)
+    assert dock.known.conditions == {"field_T": pytest.approx(0.24)}
+    run(dock, qtbot)
+    (answer,) = dock.results()  # electrons see how strong a film is: in another field it is another experiment
+    assert any("the field is (0, 0, 0.24) T" in doubt for doubt in answer.provenance.settings["doubts"])
+
+
 def test_an_estimator_that_was_trained_meanwhile_is_offered(dock_in, tiny_estimator, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     dock = dock_in()

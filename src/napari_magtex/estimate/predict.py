@@ -174,7 +174,12 @@ def _told(
     T = quantities["T"] if "T" in determined else _fixed_heat(experiment)
     return Estimate(
         provenance=Provenance.of(
-            picture, contrast=estimator.contrast, model=estimator.name, pixel_size=picture.pixel_size, doubts=doubts
+            picture,
+            contrast=estimator.contrast,
+            model=estimator.name,
+            pixel_size=picture.pixel_size,
+            field_T=list(experiment.conditions.field_T),
+            doubts=doubts,
         ),
         method="network",
         A=quantities["A"],

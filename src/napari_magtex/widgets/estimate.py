@@ -129,8 +129,9 @@ class EstimateDock(Dock):
         self.form.rows.insertRow(last + 1, "Pixel size", self.pixel_size)
         self.form.rows.insertRow(last + 2, "Known", self.known.constant)
         self.form.rows.insertRow(last + 3, "Temperature", self.known.temperature)
-        self.form.rows.insertRow(last + 4, "Device", self.device)
-        self.form.rows.insertRow(last + 5, "", self.maps)
+        self.form.rows.insertRow(last + 4, "Field", self.known.field)
+        self.form.rows.insertRow(last + 5, "Device", self.device)
+        self.form.rows.insertRow(last + 6, "", self.maps)
         self.form.frames.value = False
 
         self.table, self.remark, self.anchors = EstimateTable(), wrapped_label(), wrapped_label()
@@ -205,7 +206,7 @@ class EstimateDock(Dock):
         self.rows.clear()
         self.measured.clear()
         self._show()
-        return _estimates(areas, self.estimator.value, self.known.values, self.device.value)
+        return _estimates(areas, self.estimator.value, self.known.values, self.known.conditions, self.device.value)
 
     def take(self, answer: Any) -> None:
         """Show a row as it comes, and lay its maps over the picture; or lay over it what an answer hangs on."""
@@ -351,7 +352,11 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _estimates(
-    areas: Sequence[Area], chosen: str | Path | None, known: Mapping[str, float], device: Device
+    areas: Sequence[Area],
+    chosen: str | Path | None,
+    known: Mapping[str, float],
+    conditions: Mapping[str, float],
+    device: Device,
 ) -> Iterator[Progress | Row | Measured]:
     """Estimate area by area; of a texture by its torque balance too, as a whole; of a phase only measure.
 
@@ -374,7 +379,7 @@ def _estimates(
                 contrast = picture.contrast or _contrast_of(picture, device)
                 seen = Contrast.LORENTZ if contrast is Contrast.PHASE else contrast  # the film is that of its frames
                 estimator = Estimator.load(chosen or default_estimator(seen), device=device)
-            picture = replace(picture, contrast=contrast)
+            picture = replace(picture, contrast=contrast, meta={**picture.meta, **conditions})
             if contrast is Contrast.PHASE:
                 yield Measured(area, anchors(picture, estimator.experiment))
                 continue
@@ -394,7 +399,9 @@ def _estimates(
             texture = replace(texture, cell=(min(dy, dx), dy, dx), meta={**texture.meta, "thickness_known": False})
         try:
             name, frame = source_name(areas[0].image), frame_number(areas[0].image, 0)
-            balance = torque_balance(texture, estimator.experiment, field_of(texture.meta), name=name, frame=frame)
+            balance = torque_balance(
+                texture, estimator.experiment, field_of({**texture.meta, **conditions}), name=name, frame=frame
+            )
             yield Row(areas[0], balance, estimator)
         except MagtexError as error:
             refused.append(f"torque balance: {error}")

@@ -1,4 +1,4 @@
-"""What a person knows of a film beside its picture: one of its constants, and its temperature."""
+"""What a person knows of a film beside its picture: one of its constants, its temperature, and the field on it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _UNKNOWN_K = -1.0
 
 
 class Known:
-    """Two fields of a form: ``constant``, a choice and its number, and ``temperature``."""
+    """Three fields of a form: ``constant``, a choice and its number, ``temperature``, and ``field`` along z."""
 
     def __init__(self) -> None:
-        self.name, self.number, self.temperature = Choice(_names()), QDoubleSpinBox(), QDoubleSpinBox()
+        self.name, self.number = Choice(_names()), QDoubleSpinBox()
+        self.temperature, self.field = QDoubleSpinBox(), QDoubleSpinBox()
         self.name.setMinimumContentsLength(2)  # a constant's name: the room is its number's, and its unit's
         self.constant: QWidget = row_of(self.number, self.name)
         self.constant.setToolTip("The others are told given this one, which narrows them")
@@ -28,6 +29,11 @@ class Known:
         self.temperature.setSpecialValueText("unknown")
         self.temperature.setValue(_UNKNOWN_K)
         self.temperature.setToolTip("For an estimator of films in heat: told, it narrows all constants")
+        self.field.setRange(0, 1e5)
+        self.field.setDecimals(1)
+        self.field.setSuffix(" mT along z")
+        self.field.setSpecialValueText("as the picture tells")
+        self.field.setToolTip("Where neither says it, the field that the estimator was trained in")
         self.name.currentIndexChanged.connect(self._show)
         self._show()
 
@@ -40,6 +46,11 @@ class Known:
         if self.temperature.value() >= 0:
             found["T"] = self.temperature.value()
         return found
+
+    @property
+    def conditions(self) -> dict[str, float]:
+        """What is known of the picture's making, as its metadata would hold it."""
+        return {"field_T": 1e-3 * self.field.value()} if self.field.value() > 0 else {}
 
     def _show(self, _event: Any = None) -> None:
         name = self.name.value
