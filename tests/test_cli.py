@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_magtex.cli import app
+from napari_magtex.colours import spin_to_rgb
 from napari_magtex.io.ovf import write_ovf
 from napari_magtex.texture import SpinTexture
 
@@ -160,7 +161,46 @@ def test_a_device_that_is_not_here_is_bad_usage(folder, magtex):
     assert "no cuda device" in err
 
 
+@pytest.fixture
+def series(folder):
+    """A stack in the folder whose second and third frame are blank."""
+    grey = np.asarray(Image.open(folder / "grey.png"))
+    tifffile.imwrite(folder / "series.tif", np.stack([grey, 0 * grey, 0 * grey, grey.T, grey]))
+    return "series.tif"
+
+
+BLANK = "every pixel of the picture is the same: it shows nothing to analyse"
+
+
+def test_of_a_stack_the_frames_that_can_be_used_are_classified(folder, series, magtex):
+    code, _, err = magtex("classify", series, "grey.png", "--contrast", "kerr", "--json", "c.json")
+    assert code == 1
+    assert err == f"series.tif: frame 1: {BLANK}; frame 2: {BLANK}\n"
+    rows = json.loads((folder / "c.json").read_text())
+    assert [(row["file"], row["frame"]) for row in rows] == [(series, 0), (series, 3), (series, 4), ("grey.png", 0)]
+
+
+def test_a_frame_of_which_one_region_is_refused_has_no_row(folder, series, magtex):
+    outside = ("--roi", "0,0,64,64", "--roi", "0,0,640,64")
+    code, _, err = magtex("classify", series, *outside, "--contrast", "kerr", "--json", "c.json")
+    assert code == 1
+    assert err.startswith("series.tif: ")
+    assert "640" in err
+    assert json.loads((folder / "c.json").read_text()) == []
+
+
 class TestEstimate:
+    def test_of_a_stack_the_frames_that_can_be_used_are_estimated(self, folder, magtex):
+        colours = spin_to_rgb(helix().m[0])
+        blank = np.zeros_like(colours)
+        tifffile.imwrite(folder / "spins.tif", (255 * np.stack([colours, blank, colours])).astype(np.uint8))
+        asked = ("--pixel-size", "4", "--contrast", "spin", "--json", "e.json", "--anchors", "a.csv")
+        code, _, err = magtex("estimate", "spins.tif", *asked)
+        assert code == 1
+        assert err == f"spins.tif: frame 1: {BLANK}\n"
+        assert [row["frame"] for row in json.loads((folder / "e.json").read_text())] == [0, 2]
+        assert pd.read_csv(folder / "a.csv")["frame"].tolist() == [0, 2]
+
     def test_a_vector_file_gets_a_row_of_each_method(self, folder, magtex):
         field = ("--field", "0,0,0")
         code, out, err = magtex("estimate", "helix.ovf", *field, "--json", "e.json", "--csv", "e.csv", "--maps", "maps")

@@ -125,8 +125,8 @@ def test_a_series_of_which_no_frame_can_be_used_fails(folder, magtex):
 def test_a_region_that_no_frame_of_a_series_has_fails_it(folder, series, magtex):
     code, _, err = magtex("segment", "--method", "threshold", "series.tif", "--roi", "0,0,900,900", "--out", "found")
     assert code == 1
-    assert err.startswith("series.tif: frame 0: ")
-    assert err.endswith(f"; and {TIMES - 3} more\n")
+    assert err.startswith("series.tif: ")
+    assert err.count("\n") == 1
     assert not (folder / "found" / "series_labels.tif").exists()
 
 

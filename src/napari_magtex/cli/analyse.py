@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import groupby
@@ -15,7 +15,18 @@ import typer
 
 from napari_magtex import __version__
 from napari_magtex.cli import tables
-from napari_magtex.cli.console import Outcome, Report, answer_each, gather, leave, show, write_results, written
+from napari_magtex.cli.console import (
+    Outcome,
+    Partly,
+    Report,
+    answer_each,
+    gather,
+    leave,
+    of_frames,
+    show,
+    write_results,
+    written,
+)
 from napari_magtex.cli.options import (
     Cluster,
     ContrastOption,
@@ -38,6 +49,7 @@ from napari_magtex.picture import Contrast, Picture, Region
 if TYPE_CHECKING:
     from napari_magtex.classify.predict import Classifier
     from napari_magtex.estimate.anchors import Anchors
+    from napari_magtex.inputs import Input
     from napari_magtex.results import Estimate, Verdict
 
 FILES_A_TASK = 16  # of a cluster: enough to fill a batch or two, few enough to share evenly
@@ -98,7 +110,7 @@ def classify_files(
     from napari_magtex.inputs import open_inputs
 
     folder = Folder(attention) if attention else None
-    underway = deque[tuple[int, Picture | None]]()  # what `pictures` gave and `answers` has not taken yet
+    underway = deque[tuple[int, int, Picture | None]]()  # what `pictures` gave and `answers` has not taken yet
     total = len(paths)  # pictures: one for each file that is not open yet
 
     def pictures() -> Iterator[Picture | Exception]:
@@ -106,18 +118,25 @@ def classify_files(
         for number, path in enumerate(paths):
             try:
                 inputs = open_inputs(path, contrast=contrast)
-                total += len(inputs) * max(1, len(regions)) - 1
-                for found in inputs:
-                    for picture in cut(found.picture, regions):
-                        underway.append((number, picture))
-                        yield picture
             except Exception as error:
-                underway.append((number, None))
+                underway.append((number, 0, None))
                 yield error
+                continue
+            total += len(inputs) * max(1, len(regions)) - 1
+            for frame in range(len(inputs)):
+                try:
+                    parts = cut(inputs[frame].picture, regions)
+                except Exception as error:
+                    underway.append((number, frame, None))
+                    yield error
+                    continue
+                for picture in parts:
+                    underway.append((number, frame, picture))
+                    yield picture
 
-    def answers() -> Iterator[tuple[int, Verdict | Exception]]:
+    def answers() -> Iterator[tuple[int, int, Verdict | Exception]]:
         for done, answer in enumerate(classify_each(pictures(), classifier), start=1):
-            number, picture = underway.popleft()
+            number, frame, picture = underway.popleft()
             if folder and picture and not isinstance(answer, Exception):
                 try:
                     folder.write_attention([picture], [answer], classifier)
@@ -125,17 +144,28 @@ def classify_files(
                     answer = error
             if report is not None:
                 report(Progress(done, total, paths[number]))
-            yield number, answer
+            yield number, frame, answer
 
     for number, group in groupby(answers(), key=itemgetter(0)):
-        verdicts: list[Verdict] = []
-        failures: list[Exception] = []
-        for _, answer in group:
-            if isinstance(answer, Exception):
-                failures.append(answer)
-            else:
-                verdicts.append(answer)
-        yield number, failures[0] if failures else verdicts
+        yield number, _of_file(group)
+
+
+def _of_file(answers: Iterable[tuple[int, int, Verdict | Exception]]) -> list[Verdict] | Partly[Verdict] | Exception:
+    """Return what came of a file: answers are its number, the frame's, and a verdict or why there is none."""
+    verdicts: dict[int, list[Verdict]] = {}
+    refused: dict[int, MagtexError] = {}
+    for _, frame, answer in answers:
+        if isinstance(answer, MagtexError):
+            refused.setdefault(frame, answer)
+        elif isinstance(answer, Exception):
+            return answer
+        else:
+            verdicts.setdefault(frame, []).append(answer)
+    kept = [verdict for frame, some in verdicts.items() if frame not in refused for verdict in some]
+    try:
+        return of_frames(kept, refused)
+    except MagtexError as error:
+        return error
 
 
 def classify_on_workers(
@@ -161,8 +191,10 @@ def classify_on_workers(
             for start, outcomes in workers.run(_classify_on_worker, jobs):
                 for number, outcome in outcomes:
                     path = paths[start + number]
-                    if not isinstance(outcome, Exception):
-                        outcome = [_of_file(path, verdict) for verdict in outcome]
+                    if isinstance(outcome, Partly):
+                        outcome = replace(outcome, rows=[_named(path, verdict) for verdict in outcome.rows])
+                    elif not isinstance(outcome, Exception):
+                        outcome = [_named(path, verdict) for verdict in outcome]
                     done += 1
                     report(Progress(done, len(paths), path))
                     yield start + number, outcome
@@ -178,7 +210,7 @@ def _classify_on_worker(
     return list(classify_files(paths, contrast, regions, _classifier(device)))
 
 
-def _of_file(path: str, verdict: Verdict) -> Verdict:
+def _named(path: str, verdict: Verdict) -> Verdict:
     """Name the file as the user did."""
     return replace(verdict, provenance=replace(verdict.provenance, file=path))
 
@@ -250,32 +282,44 @@ def estimate(
         (verdict,) = drain(verdicts_of([picture], _classifier(device)), report)
         return replace(picture, contrast=verdict.provenance.contrast)
 
-    def answer(path: str, report: Report) -> list[Estimate]:
+    def of_frame(path: str, found: Input, report: Report) -> tuple[list[Estimate], list[Anchors]]:
         rows: list[Estimate] = []
         found_here: list[Anchors] = []
+        picture = with_contrast(found.picture, report)
+        if field is not None:
+            picture = replace(picture, meta={**picture.meta, "field_T": field})
+        used = load(estimator or default_estimator(picture.contrast)).in_field_of(picture.meta)
+        for part in cut(picture, roi):
+            estimation = drain(estimate_windows(part, used, known=dict(known or [])), report)
+            rows.append(estimation.estimate)
+            found_here.append(anchors_of(part, used.experiment))
+            if folder:
+                folder.write_maps(part, estimation.maps)
+            if looks:
+                looks.write_saliency(part, drain(saliency(part, used), report))
+        if found.texture is not None:
+            name, frame = picture.name, picture.frame
+            try:
+                there = field_of(picture.meta)
+                rows.append(torque_balance(found.texture, used.experiment, there, name=name, frame=frame))
+            except Unsuitable as error:  # the network's answer stands all the same
+                notes.append(f"note on {path}: no torque balance: {error}")
+        return rows, found_here
+
+    def answer(path: str, report: Report) -> list[Estimate] | Partly[Estimate]:
+        rows: list[Estimate] = []
+        refused: dict[int, MagtexError] = {}
         size = None if pixel_size is None else pixel_size * 1e-9
-        for found in open_inputs(path, contrast=contrast.contrast, pixel_size=size):
-            picture = with_contrast(found.picture, report)
-            if field is not None:  # the network was trained in one, and says so where it is another
-                picture = replace(picture, meta={**picture.meta, "field_T": field})
-            used = load(estimator or default_estimator(picture.contrast)).in_field_of(picture.meta)
-            for part in cut(picture, roi):
-                estimation = drain(estimate_windows(part, used, known=dict(known or [])), report)
-                rows.append(estimation.estimate)
-                found_here.append(anchors_of(part, used.experiment))
-                if folder:
-                    folder.write_maps(part, estimation.maps)
-                if looks:
-                    looks.write_saliency(part, drain(saliency(part, used), report))
-            if found.texture is not None:
-                name, frame = picture.name, picture.frame
-                try:
-                    there = field_of(picture.meta)
-                    rows.append(torque_balance(found.texture, used.experiment, there, name=name, frame=frame))
-                except Unsuitable as error:  # the network's answer stands all the same
-                    notes.append(f"note on {path}: no torque balance: {error}")
-        measured.extend(found_here)
-        return rows
+        inputs = open_inputs(path, contrast=contrast.contrast, pixel_size=size)
+        for number in range(len(inputs)):
+            try:
+                more, found_here = of_frame(path, inputs[number], report)
+            except MagtexError as error:
+                refused[number] = error
+            else:
+                rows += more
+                measured.extend(found_here)
+        return of_frames(rows, refused)
 
     estimates, code = answer_each(paths, answer)
     if anchors:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import typer
 
 from napari_magtex.compute import Progress
-from napari_magtex.errors import MagtexError
+from napari_magtex.errors import MagtexError, in_brief
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,9 +23,34 @@ if TYPE_CHECKING:
 
 Report = Callable[[Progress], None]
 Row = TypeVar("Row")
-Outcome = tuple[int, list[Row] | Exception]  # of one input: its number, and its rows or why it failed
 PIPE_WIDTH = 160  # characters of a table that no terminal bounds
 STOPPED = 130  # the exit code that a shell expects after Ctrl-C
+
+
+@dataclass(frozen=True)
+class Partly(Generic[Row]):
+    """Of an input of several frames: the rows of those that could be used, and why others could not."""
+
+    rows: list[Row]
+    refused: str
+
+
+Outcome = tuple[int, list[Row] | Partly[Row] | Exception]  # of one input: its number, and its rows or why it failed
+
+
+def of_frames(rows: list[Row], refused: Mapping[int, MagtexError]) -> list[Row] | Partly[Row]:
+    """Say what came of an input, of whose frames some may be ``refused``.
+
+    Raises
+    ------
+    MagtexError
+        The first refusal, where nothing was answered.
+    """
+    if not refused:
+        return rows
+    if not rows:
+        raise next(iter(refused.values()))
+    return Partly(rows, in_brief([f"frame {frame}: {error}" for frame, error in refused.items()]))
 
 
 def complaint(path: str | Path, error: Exception) -> str:
@@ -68,14 +94,16 @@ def progress_bar() -> Iterator[Report]:
         yield report
 
 
-def answer_each(paths: Sequence[str], answer: Callable[[str, Report], list[Row]]) -> tuple[list[Row], int]:
+def answer_each(
+    paths: Sequence[str], answer: Callable[[str, Report], list[Row] | Partly[Row]]
+) -> tuple[list[Row], int]:
     """Answer input by input; return the rows of those that went well, and the exit code."""
 
     def outcomes(report: Report) -> Iterator[Outcome[Row]]:
         for number, path in enumerate(paths):
             report(Progress(number, len(paths), path))
             try:
-                rows: list[Row] | Exception = answer(path, report)
+                rows: list[Row] | Partly[Row] | Exception = answer(path, report)
             except Exception as error:
                 rows = error
             yield number, rows
@@ -86,7 +114,7 @@ def answer_each(paths: Sequence[str], answer: Callable[[str, Report], list[Row]]
 def gather(paths: Sequence[str], outcomes: Callable[[Report], Iterator[Outcome[Row]]]) -> tuple[list[Row], int]:
     """Take the outcomes of inputs as they come, in any order, and tell at the end which failed.
 
-    An input fails as a whole: where one of its frames or regions cannot be answered it has no row.
+    Of a frame nothing is kept where one of its regions cannot be answered, but other frames of the input are.
 
     Returns
     -------
@@ -99,10 +127,14 @@ def gather(paths: Sequence[str], outcomes: Callable[[Report], Iterator[Outcome[R
     with progress_bar() as report:
         try:
             for number, outcome in outcomes(report):
-                if isinstance(outcome, Exception):
-                    complaints[number] = complaint(paths[number], outcome)
-                else:
-                    rows[number] = outcome
+                match outcome:
+                    case Exception():
+                        complaints[number] = complaint(paths[number], outcome)
+                    case Partly():
+                        rows[number] = outcome.rows
+                        complaints[number] = complaint(paths[number], MagtexError(outcome.refused))
+                    case _:
+                        rows[number] = outcome
         except MagtexError as error:  # of none of them, but of all that are left
             complaints |= {n: complaint(path, error) for n, path in enumerate(paths) if n not in rows | complaints}
         except KeyboardInterrupt:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_magtex.cli import tables
-from napari_magtex.cli.console import STOPPED, Report, answer_each, complaint, show, write_results, write_table
+from napari_magtex.cli.console import STOPPED, Partly, Report, answer_each, of_frames, show, write_results, write_table
 from napari_magtex.cli.motion import Followed, Stack
 from napari_magtex.cli.options import DeviceOption, Paths, Rois, number, positive, usable
 from napari_magtex.compute import Device, Progress
-from napari_magtex.errors import MagtexError, UnusablePicture, in_brief
+from napari_magtex.errors import MagtexError
 from napari_magtex.segment.kinds import Method, Polarity
 
 if TYPE_CHECKING:
@@ -89,10 +89,9 @@ def segment(
     except ModelUnavailable as error:
         raise typer.BadParameter(str(error), param_hint="--weights" if weights else "--method") from None
     interrupted: list[Counted] = []
-    complaints: list[str] = []
     taken: set[str] = set()
 
-    def answer(path: str, report: Report) -> list[Counted]:
+    def answer(path: str, report: Report) -> list[Counted] | Partly[Counted]:
         from napari_magtex.inputs import open_inputs
         from napari_magtex.segment.counted import count_frame
         from napari_magtex.segment.grey import polar
@@ -101,7 +100,7 @@ def segment(
         size = None if pixel_size is None else pixel_size * 1e-9
         inputs = open_inputs(path, pixel_size=size)
         counted: list[Counted] = []
-        refused: list[str] = []
+        refused: dict[int, MagtexError] = {}
         stack = Stack()
         try:
             with label_image(labels_path(out, path, taken)) as write:
@@ -110,10 +109,8 @@ def segment(
                         found = inputs[number]
                         picture, texture = polar(found.picture, found.texture)
                         frame = count_frame(picture, texture, roi or [None], segmenter, settings)
-                    except MagtexError as error:  # of a series the other frames are answered
-                        if len(inputs) == 1:
-                            raise
-                        refused.append(f"frame {number}: {error}")
+                    except MagtexError as error:
+                        refused[number] = error
                         write(None)
                         stack.skip()
                     else:
@@ -122,24 +119,18 @@ def segment(
                         if followed:
                             stack.add(frame, picture.pixel_size)
                     report(Progress(number + 1, len(inputs), path))
-                if not counted:
-                    raise UnusablePicture(in_brief(refused))
+                outcome = of_frames(counted, refused)
         except KeyboardInterrupt:  # the frames that are finished are kept
             interrupted.extend(counted)
             if followed:
                 followed.add(path, stack, report)
             raise
-        if refused:
-            complaints.append(complaint(path, UnusablePicture(in_brief(refused))))
         if followed:
             followed.add(path, stack, report)
-        return counted
+        return outcome
 
     counted, code = answer_each(paths, answer)
     counted += interrupted
-    for line in complaints:
-        typer.echo(line, err=True)
-    code = code or int(bool(complaints))
     if counted or code != STOPPED:
         from napari_magtex.segment.measure import COLUMNS, RADIAL_COLUMNS
 
