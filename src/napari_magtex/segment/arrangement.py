@@ -21,6 +21,7 @@ _GRID = 5.0  # places across a skyrmion that its depth is worked out at; between
 _TOUCHING = 0.4  # share of frames whose skyrmions may
 _GAPS = (0.0, 0.05, 0.4, 0.9, 0.99)  # of a lattice's places, at most; where a few are left they must not pass for dust
 _GAPS_SHARES = (0.3, 0.25, 0.15, 0.15, 0.15)
+_LONG = (0.7, 8.0)  # lattice constants along a worm
 _STEP = 0.3  # radii between the points of a worm's middle line
 
 
@@ -89,7 +90,7 @@ def _drawn_out(
     points, owner = [centres], [np.arange(len(centres))]
     for number in np.flatnonzero(worms):
         step = _STEP * max(radii[number], 1.0)
-        count = int(rng.uniform(0.7, 4) * spacing / step)
+        count = int(np.exp(rng.uniform(*np.log(_LONG))) * spacing / step)
         heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(size=count) * 0.18)
         path = np.cumsum(step * np.stack([np.sin(heading), np.cos(heading)], axis=1), axis=0)
         points.append(centres[number] + path)
