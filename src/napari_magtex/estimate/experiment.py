@@ -145,7 +145,7 @@ class Experiment:
         return replace(
             self,
             parameters={name: p.times(powers[name]) for name, p in self.parameters.items()},
-            conditions=Conditions(field_T, square * self.conditions.temperature_K),
+            conditions=replace(self.conditions, field_T=field_T, temperature_K=square * self.conditions.temperature_K),
             film=replace(self.film, Ku=square * self.film.Ku),
             start=replace(
                 self.start, field_path_T=tuple(b.tolist() for b in path), anneal_K=square * self.start.anneal_K
