@@ -22,6 +22,7 @@ from napari_magtex.segment.polarity import contrast_of_each, measured_polarity
 from napari_magtex.segment.rim import rim_of
 from napari_magtex.segment.segmenter import SHIPPED, Segmenter
 from napari_magtex.segment.splitting import NECK, separate
+from napari_magtex.segment.standing_out import standing_out
 from napari_magtex.texture import SpinTexture
 
 THRESHOLD_METHOD = "threshold"
@@ -143,6 +144,8 @@ def segment(
         seen &= region.mask
     kinds[~seen] = Kind.OUTSIDE
     labels = separate(kinds == Kind.SKYRMION, neck=settings.neck, min_area=settings.min_area)
+    if segmenter is not None:  # a threshold is cautious by itself
+        labels = standing_out(labels, grey.values)
     labels, polarity = _of_one_polarity(labels, grey.values, settings.polarity)
     kinds[(kinds == Kind.SKYRMION) & (labels == 0)] = Kind.FILM
     provenance = Provenance.of(
