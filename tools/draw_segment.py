@@ -17,7 +17,7 @@ from napari_magtex.segment.splitting import separate
 from napari_magtex.widgets.demo import press, say, wait_until
 from napari_magtex.widgets.segment import SegmentDock
 
-SEED, SHAPE, SIZE, SNR = 21, (420, 420), 22.0, 2.5
+SEED, SHAPE, SIZE, SNR = 7, (420, 420), 22.0, 2.5
 PIXEL = 60.0  # nm
 
 
