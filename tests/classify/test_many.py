@@ -20,6 +20,7 @@ from napari_magtex.classify.calibration import Calibration
 from napari_magtex.classify.network import TextureNet
 from napari_magtex.classify.predict import Classifier, classify, classify_each, ready
 from napari_magtex.cli.analyse import classify_files
+from napari_magtex.cli.console import Partly
 from napari_magtex.compute import drain
 from napari_magtex.errors import MagtexError, UnreadableFile
 from napari_magtex.inputs import open_inputs
@@ -187,10 +188,12 @@ def test_files_share_batches_and_each_gets_its_own_outcome(folder: Path, tiny: C
     paths = ["00.png", "nowhere.png", "stack.npy", "spoilt.npy", "01.png"]
     outcomes = list(classify_files(paths, None, [], tiny))
     assert [number for number, _ in outcomes] == [0, 1, 2, 3, 4]
-    found = [outcome if isinstance(outcome, Exception) else len(outcome) for _, outcome in outcomes]
-    assert (found[0], found[2], found[4]) == (1, 5, 1)
-    assert isinstance(found[1], UnreadableFile)
-    assert "every pixel" in str(found[3])
+    one, nowhere, five, spoilt, other = (outcome for _, outcome in outcomes)
+    assert [len(rows) for rows in (one, five, other) if isinstance(rows, list)] == [1, 5, 1]
+    assert isinstance(nowhere, UnreadableFile)
+    assert isinstance(spoilt, Partly)  # the other frames of the stack are answered
+    assert [verdict.provenance.frame for verdict in spoilt.rows] == [0, 2]
+    assert spoilt.refused.startswith("frame 1: every pixel")
 
 
 @pytest.mark.usefixtures("tiny")
