@@ -119,7 +119,7 @@ def fields(estimator: Estimator) -> Iterator[Figures]:
     for T in (0.0, HOT):
         for field_T in FIELDS:
             told = estimator.in_field_of({"field_T": field_T})
-            conditions = {"field_T": [0.0, 0.0, field_T], "temperature_K": T}
+            conditions = {"field_T": [0.0, 0.0, field_T]}
             begun = ({"seed": 31 + n} for n in range(SIZES[128, 128]))
             experiments = (
                 experiment_of(estimator.experiment, FEGE, T, conditions=conditions, start=one) for one in begun

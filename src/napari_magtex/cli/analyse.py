@@ -127,6 +127,7 @@ def classify_files(
                 try:
                     parts = cut(inputs[frame].picture, regions)
                 except Exception as error:
+                    total -= max(1, len(regions)) - 1  # of all its regions one answer
                     underway.append((number, frame, None))
                     yield error
                     continue

@@ -50,7 +50,9 @@ def field_ratio(meta: Mapping[str, Any], experiment: Experiment) -> float:
     if field is None or not trained.any() or math.hypot(*field) <= _FAINT:
         return 1.0
     ratio = float(trained @ field / (trained @ trained))
-    return ratio if ratio > 0 and _are_alike(field, ratio * trained) else 1.0
+    if ratio <= 0 or math.isclose(ratio, 1.0) or not _are_alike(field, ratio * trained):
+        return 1.0
+    return ratio
 
 
 def other_conditions(meta: Mapping[str, Any], experiment: Experiment, *, heat_is_told: bool = False) -> Iterator[str]:

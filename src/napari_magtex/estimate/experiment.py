@@ -139,17 +139,14 @@ class Experiment:
         square: films of the same size in cells have the same states, at rest and in heat.
         """
         square = factor**2
-        powers = {name: factor if name == "Ms" else square for name in PARAMETERS}
         field_T = tuple(factor * b for b in self.conditions.field_T)
-        path = tuple(factor * np.asarray(b, dtype=float) for b in self.start.field_path_T)
+        path = tuple((factor * np.asarray(b, dtype=float)).tolist() for b in self.start.field_path_T)
         return replace(
             self,
-            parameters={name: p.times(powers[name]) for name, p in self.parameters.items()},
+            parameters={n: p.times(factor if n == "Ms" else square) for n, p in self.parameters.items()},
             conditions=replace(self.conditions, field_T=field_T, temperature_K=square * self.conditions.temperature_K),
             film=replace(self.film, Ku=square * self.film.Ku),
-            start=replace(
-                self.start, field_path_T=tuple(b.tolist() for b in path), anneal_K=square * self.start.anneal_K
-            ),
+            start=replace(self.start, field_path_T=path, anneal_K=square * self.start.anneal_K),
         )
 
     def hash(self) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+SIGMA_OF_MAD = 1.4826
+"""A standard deviation over a median deviation, of Gaussian noise."""
+
 
 def count(intensity: NDArray[np.floating], dose: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Count particles, ``dose`` a pixel on average, and give the intensity (ny, nx) they tell of."""

@@ -11,6 +11,8 @@ from scipy.ndimage import gaussian_filter, median_filter, zoom
 from skimage.filters import apply_hysteresis_threshold
 from skimage.morphology import remove_small_objects
 
+from napari_magtex.imaging.detector import SIGMA_OF_MAD
+
 Frame = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -20,7 +22,6 @@ _NEAR = 8.0  # pixels: over which what is masked is filled from around
 _FINE = 8  # blocks to a standard deviation: a Gaussian of so many is as good as one of pixels
 _FITTED = 64  # blocks along the longer side, of which a polynomial is fitted: a texture's waves average out in them
 _LITTLE = 1e-6  # of a Gaussian's weight: where less of it is known, the mean of the frame counts
-_SIGMA_OF_MAD = 1.4826  # of a normal distribution
 _FAINTEST = 1 / 400  # of the frame's range, for a standard deviation: rounding and JPEG make less
 _RANGE = (0.005, 0.995)  # quantiles
 
@@ -92,7 +93,7 @@ def spikes(frame: Frame, inside: Mask, sigmas: float) -> tuple[Mask, Frame]:
     """
     local = median(frame, inside, MEDIAN_SIDE)
     away = np.where(inside, np.abs(frame - local), 0)
-    sigma = _SIGMA_OF_MAD * float(np.median(away[inside]))
+    sigma = SIGMA_OF_MAD * float(np.median(away[inside]))
     faintest = _FAINTEST * float(np.diff(np.quantile(frame[inside], _RANGE))[0])
     # of a grainy frame one hit may not hide itself by the spread that it makes: it counts for what is asked of it
     bounded = np.minimum(away, sigmas * sigma) if sigma > faintest else away

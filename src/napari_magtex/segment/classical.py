@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from napari_magtex.errors import MagtexError
+from napari_magtex.imaging.detector import SIGMA_OF_MAD
 from napari_magtex.segment.kinds import Polarity
 from napari_magtex.segment.polarity import guess_polarity
 from napari_magtex.segment.splitting import NECK, separate
@@ -63,7 +64,7 @@ def classical_mask(
     if polarity is Polarity.AUTO:
         polarity = guess_polarity(flat, threshold, min_area=settings.min_area)
     middle = float(np.median(flat))
-    spread = 1.4826 * float(np.median(np.abs(flat - middle)))
+    spread = SIGMA_OF_MAD * float(np.median(np.abs(flat - middle)))
     if settings.cautious and abs(threshold - middle) < _HALVES * spread and _explained(flat, threshold) < _NOISE:
         threshold = middle + polarity.sign * _OUTSTANDING * spread
     return polarity.sign * (flat - middle - settings.level * (threshold - middle)) > 0, polarity
